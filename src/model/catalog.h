@@ -1,0 +1,34 @@
+// What sluice knows of one database's objects: enough to bind column rules to (table OID, attribute
+// number). An immutable snapshot, made by the control plane, shared by the lanes.
+#pragma once
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace sluice {
+
+struct CatalogColumn {
+  std::string name;
+  uint16_t attribute = 0;
+  uint32_t type_oid = 0;
+};
+
+struct CatalogRelation {
+  uint32_t oid = 0;
+  std::string schema;
+  std::string name;
+  char kind = 'r';  ///< pg_class.relkind.
+  std::vector<CatalogColumn> columns;
+  /// OIDs of relations this one takes rows from: what a view or materialised view reads (pg_depend by
+  /// way of pg_rewrite), the parents of a partition or child. Transitive closure is the reader's work.
+  std::vector<uint32_t> reads_from;
+};
+
+struct Catalog {
+  uint64_t version = 0;            ///< Changes when any relation does.
+  int64_t verified_monotonic_ns = 0;  ///< When it was last known to be true (CLOCK_MONOTONIC).
+  std::unordered_map<uint32_t, CatalogRelation> relations;  ///< By OID; system schemas included only as OIDs need.
+};
+
+}  // namespace sluice
