@@ -1,0 +1,162 @@
+// The compiled rule set as the data path sees it: judge a statement, plan the masks of a result.
+// A RuleSet is immutable; lanes share it by pointer. Compile-time parts are in rules/compile.
+#pragma once
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/crypto.h"
+#include "model/catalog.h"
+#include "model/facts.h"
+#include "model/principal.h"
+#include "model/result_shape.h"
+#include "model/verdict.h"
+
+namespace sluice::rules {
+
+enum class MaskOperator : uint8_t { Redact, Mask, Null };
+
+struct MaskSpec {
+  MaskOperator op = MaskOperator::Redact;
+  uint32_t keep_first = 0;  ///< Characters (not bytes) left readable by Mask. A value no longer than
+  uint32_t keep_last = 0;   ///< keep_first + keep_last is masked whole.
+  char masking_char = '*';
+};
+
+class RuleSet;          // The snapshot.
+struct CompiledRuleSet; // Its insides (ruleset_data.h): for rules/compile and this folder only.
+
+/// Memory for one lane's pattern and detector scans. Never shared between threads.
+class Scratch {
+ public:
+  Scratch();
+  ~Scratch();
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+  /// Grows the scratch for a rule set before it is used. Call off the data path.
+  void prepare(const RuleSet&);
+
+ private:
+  friend class RuleSet;
+  friend class BoundRules;
+  friend class ResultMasker;
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+enum class CellAction : uint8_t {
+  Pass,   ///< Not looked at: no live detector can match this type.
+  Scan,   ///< Detectors look at the value; a hit is masked where it stands.
+  Mask,   ///< A column rule: the whole value goes through `spec`.
+  Null,   ///< Sent as NULL: nothing else fits the type, or no origin is known.
+};
+
+struct ColumnPlan {
+  CellAction action = CellAction::Null;  ///< Zero-initialised memory must never pass a value.
+  MaskSpec spec;                         ///< For Mask.
+  uint32_t type_oid = 0;
+  bool binary = false;
+  std::string_view rule;                 ///< Why; borrowed from the rule set.
+};
+
+/// One result's masks, bound before its first row leaves. Belongs to the portal.
+struct MaskPlan {
+  std::vector<ColumnPlan> columns;
+  bool passes_all = false;  ///< Every column is Pass: rows may be forwarded unseen.
+};
+
+/// The rules that speak of one (target, principal). Resolved at login and again at a new generation;
+/// holds a reference to its RuleSet. Const and thread-compatible.
+class BoundRules {
+ public:
+  /// Judges one text. Deny beats allow whatever the order of rules; then the target's default.
+  /// The always-on guard is included. `facts.understood` must hold.
+  [[nodiscard]] Decision judge(const Facts& facts, Scratch& scratch) const;
+
+  /// Some value or column mask may apply to this principal's results.
+  [[nodiscard]] bool masks_live() const { return value_masks_ || column_masks_; }
+  [[nodiscard]] bool column_masks_live() const { return column_masks_; }
+
+  /// May this text read a relation under a column mask (by name, through the catalog's views and
+  /// partitions, or because it is opaque, or FETCH/EXECUTE of something a tainted session declared)?
+  [[nodiscard]] bool reads_masked(const Facts& facts, const Catalog* catalog) const;
+
+  /// A statement whose masks cannot be carried at all (COPY TO STDOUT of a masked relation, a
+  /// predicate on a masked column, pg_stats ...). Allow: nothing against it.
+  [[nodiscard]] Decision judge_masks(const Facts& facts, const Catalog* catalog) const;
+
+  /// Plans one result. `tainted`: reads_masked() of the statement, or of the session for FETCH and
+  /// EXECUTE. Without a catalog every column under live column rules is planned Null when tainted.
+  [[nodiscard]] MaskPlan plan(const ResultShape& shape, bool tainted, const Catalog* catalog) const;
+
+  [[nodiscard]] const RuleSet& rule_set() const { return *set_; }
+
+ private:
+  friend class RuleSet;
+  std::shared_ptr<const RuleSet> set_;
+  std::vector<uint32_t> statement_rules_;  ///< Indexes of rules for this target and principal.
+  std::vector<uint32_t> result_rules_;
+  Verdict default_verdict_ = Verdict::Deny;
+  bool value_masks_ = false;
+  bool column_masks_ = false;
+};
+
+class RuleSet : public std::enable_shared_from_this<RuleSet> {
+ public:
+  explicit RuleSet(std::unique_ptr<CompiledRuleSet> data);
+  ~RuleSet();
+  RuleSet(const RuleSet&) = delete;
+  RuleSet& operator=(const RuleSet&) = delete;
+
+  [[nodiscard]] uint64_t generation() const;      ///< Grows with every published set.
+  [[nodiscard]] const Digest& hash() const;       ///< SHA-256 of the sources; what records carry.
+  [[nodiscard]] size_t rule_count() const;
+  [[nodiscard]] BoundRules bind(std::string_view target, Verdict target_default, const Principal& principal) const;
+  [[nodiscard]] const CompiledRuleSet& data() const { return *data_; }
+
+ private:
+  std::unique_ptr<CompiledRuleSet> data_;
+};
+
+/// One value of a row. `size` -1: NULL.
+struct Cell {
+  const std::byte* data = nullptr;
+  int32_t size = -1;
+};
+
+/// What a cell becomes. `null`: sent as NULL; else `value`, borrowed until the next begin().
+struct Replacement {
+  bool null = false;
+  Bytes value;
+};
+
+/// Masks rows in batches: cells of many rows are gathered and scanned in one call. One per lane;
+/// rows are numbered from 0 since begin(). Cells are borrowed until finish() returns.
+class ResultMasker {
+ public:
+  explicit ResultMasker(Scratch& scratch);
+  ~ResultMasker();
+  void begin(const BoundRules& rules, const MaskPlan& plan);
+  /// `cells.size()` must equal the plan's column count (the caller has checked the server's row).
+  void add_row(std::span<const Cell> cells);
+  void finish();
+  [[nodiscard]] bool row_changed(size_t row) const;
+  /// nullptr: this cell stays as it is.
+  [[nodiscard]] const Replacement* replacement(size_t row, size_t column) const;
+  [[nodiscard]] uint64_t masked_cells() const;  ///< Since begin().
+  [[nodiscard]] uint64_t gathered_bytes() const;  ///< Copied into the detectors' scratch since begin().
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Masks free text (a server's error or notice, a statement about to be recorded) by the value
+/// detectors; returns it unchanged where nothing hits.
+[[nodiscard]] std::string mask_text(const BoundRules& rules, Scratch& scratch, std::string_view text);
+
+}  // namespace sluice::rules
