@@ -16,6 +16,11 @@ namespace sluice::pg {
 
 inline constexpr uint32_t startup_size_max = 10'000;  ///< PostgreSQL's MAX_STARTUP_PACKET_LENGTH; whole packet.
 inline constexpr uint32_t startup_size_min = 8;       ///< The length and the code.
+inline constexpr size_t startup_parameter_count_max = 128;
+inline constexpr uint32_t protocol_3_0 = 3U << 16;
+inline constexpr uint32_t cancel_request_code = 80'877'102;
+inline constexpr uint32_t ssl_request_code = 80'877'103;
+inline constexpr uint32_t gss_enc_request_code = 80'877'104;
 
 enum class StartupError : uint8_t {
   LengthTooSmall,       ///< The length does not cover the length field and the code.
@@ -23,7 +28,7 @@ enum class StartupError : uint8_t {
   UnknownRequest,       ///< A request code that does not exist, or of the wrong length.
   UnsupportedProtocol,  ///< A major version other than 3.
   BadTerminator,        ///< The list of parameters does not end with one NUL at exactly the end.
-  EmptyName,            ///< A parameter without a name before the end of the packet.
+  TooManyParameters,    ///< More than startup_parameter_count_max.
   DuplicateParameter,   ///< The same name twice (case ignored).
   NotUtf8,              ///< A name or value that is not UTF-8.
 };
@@ -69,6 +74,9 @@ struct StartupOptions {
 /// `options` is read as the server reads it (pg_split_opts, then -c and --). Anything not on the list,
 /// `replication` above all, is refused by its name. `_pq_.` options are left to negotiation.
 [[nodiscard]] Expected<StartupOptions> apply_startup_allow_list(const StartupMessage& message);
+
+/// Names of settings are equal as the server's guc_name_compare has it: ASCII case ignored, whatever the locale.
+[[nodiscard]] bool same_setting_name(std::string_view a, std::string_view b);
 
 /// True for what PostgreSQL folds to UTF-8: utf8, utf-8, UNICODE, 'UTF8' (pg_char_to_encoding ignores
 /// case and everything that is not a letter or digit).
