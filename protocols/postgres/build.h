@@ -20,8 +20,8 @@ namespace sluice::pg {
 inline constexpr std::string_view refused_text = "sluice refused this statement";
 /// SQLSTATE of the server's answer to refused_text.
 inline constexpr std::string_view refused_text_sqlstate = "42601";
-/// A prepared statement and a portal that never exist: Parse and Bind of names with this prefix are for
-/// sluice alone. Bind to the first fails with 26000, Execute of the second with 34000.
+/// A prepared statement and a portal that never exist: names with this prefix are for sluice alone, and a
+/// session refuses them to clients. Bind of the first fails with 26000, Execute of the second with 34000.
 inline constexpr std::string_view reserved_name_prefix = "sluice:";
 inline constexpr std::string_view absent_statement = "sluice:absent";
 inline constexpr std::string_view absent_portal = "sluice:absent";

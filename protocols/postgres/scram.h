@@ -18,6 +18,7 @@
 #include "base/bytes.h"
 #include "base/crypto.h"
 #include "base/error.h"
+#include "model/settings.h"
 
 namespace sluice::pg {
 
@@ -62,9 +63,8 @@ struct ScramSubject {
   uint32_t iterations = 0;
   std::vector<ScramKey> keys;  ///< Empty: a mock. Everything runs as usual and fails at the end.
 };
-/// For an unknown or revoked subject: a salt that is the same each time, so that asking twice tells
-/// nothing. `mock_secret` is random and constant (for the life of the keys file, ideally).
-[[nodiscard]] ScramSubject mock_subject(std::string_view name, Bytes mock_secret, uint32_t iterations, size_t salt_size);
+/// The live keys of a subject (KeyDirectory::find, or ::mock for an unknown one). No live key: a mock.
+[[nodiscard]] ScramSubject scram_subject(const AccessSubject& subject, int64_t now_unix_s);
 
 class ScramServer {
  public:

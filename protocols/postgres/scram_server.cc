@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "model/key_directory.h"
 #include "protocols/postgres/scram.h"
 #include "protocols/postgres/scram_parts.h"
 
@@ -35,10 +36,12 @@ Result<void, ScramError> read_gs2_header(std::string_view& rest, bool plus_offer
 
 }  // namespace
 
-ScramSubject mock_subject(std::string_view name, Bytes mock_secret, uint32_t iterations, size_t salt_size) {
-  SLUICE_ASSERT(salt_size > 0 && salt_size <= Digest{}.size() && iterations > 0);
-  const Digest salt = hmac_sha256(mock_secret, as_bytes(name));
-  return {{salt.begin(), salt.begin() + static_cast<ptrdiff_t>(salt_size)}, iterations, {}};
+ScramSubject scram_subject(const AccessSubject& subject, int64_t now_unix_s) {
+  ScramSubject out{subject.salt, subject.iterations, {}};
+  for (const AccessKey& key : subject.keys) {
+    if (is_live(key, now_unix_s)) out.keys.push_back({key.id, {key.stored_key, key.server_key}});
+  }
+  return out;
 }
 
 ScramServer::ScramServer(ScramSubject subject, Bytes channel_binding)
