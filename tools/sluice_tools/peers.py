@@ -12,19 +12,19 @@ class PgBouncer:
 
     tls=None: cleartext on both sides, else (certificate, key) for clients, and TLS to PostgreSQL."""
 
-    def __init__(self, folder, postgres, users, upstream_user, database="orders", tls=None):
+    def __init__(self, folder, postgres, users, upstream_user, tls=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.process = None
         user_list = self.folder / "users.txt"
         user_list.write_text("".join(f'"{name}" "{password}"\n' for name, password in users.items()))
-        lines = ["[databases]",
-                 f"{database} = host=127.0.0.1 port={postgres.port} dbname={database} user={upstream_user} "
-                 f"password={postgres.passwords[upstream_user]}",
+        server = (f"host=127.0.0.1 port={postgres.port} user={upstream_user} "
+                  f"password={postgres.passwords[upstream_user]}")
+        lines = ["[databases]", f"clear = dbname=orders {server}", f"* = {server}",
                  "[pgbouncer]", "listen_addr = 127.0.0.1", f"listen_port = {self.port}", "auth_type = scram-sha-256",
                  f"auth_file = {user_list}", "pool_mode = session", "default_pool_size = 200", "max_client_conn = 1000",
-                 "unix_socket_dir =", "ignore_startup_parameters = extra_float_digits,options", "server_reset_query =",
+                 "unix_socket_dir =", "ignore_startup_parameters = extra_float_digits,options",
                  "log_connections = 0", "log_disconnections = 0", "max_packet_size = 2147483647"]
         if tls:
             certificate, key = self.folder / "server.crt", self.folder / "server.key"
