@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/crypto.h"
+#include "model/log_sink.h"
 #include "model/verdict.h"
 
 namespace sluice {
@@ -90,6 +91,7 @@ struct Settings {
   uint32_t handshake_timeout_ms = 10'000;
   uint32_t drain_timeout_ms = 30'000;
   bool log_json = false;
+  LogLevel log_level = LogLevel::Info;  ///< Lines below it are not written.
 };
 
 /// SCRAM-SHA-256 verifiers of one subject (RFC 5802): what is stored in place of keys.

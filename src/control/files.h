@@ -1,0 +1,22 @@
+// Reading and checking the files a configuration names. Messages name the file and what to do.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "base/error.h"
+
+namespace sluice::control {
+
+/// The whole file; an error when it cannot be read or is larger than `size_max` bytes.
+[[nodiscard]] Expected<std::string> read_file(const std::string& path, size_t size_max);
+
+/// Like read_file, and refused when group or others may read or write it.
+[[nodiscard]] Expected<std::string> read_private_file(const std::string& path, size_t size_max);
+
+/// Each nullopt: good; else the sentence that says what is not.
+[[nodiscard]] std::optional<std::string> check_private_file(const std::string& path);
+[[nodiscard]] std::optional<std::string> check_authorities(const std::string& path);
+[[nodiscard]] std::optional<std::string> check_certificate_and_key(const std::string& certificate,
+                                                                   const std::string& key);
+
+}  // namespace sluice::control
