@@ -35,3 +35,8 @@ def sessions_by_application(sluice, name):
 def newest_session(sluice):
     found = sessions(sluice)
     return of_session(sluice, found[-1]) if found else []
+
+
+def whole_log(sluice):
+    """Every record of every session as one text: for searching marks."""
+    return "\n".join(text_of(record) for session in sessions(sluice) for record in of_session(sluice, session))

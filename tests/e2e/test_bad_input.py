@@ -66,7 +66,6 @@ AFTER_LOGIN = {
     "a Describe of nothing known": wire.message("D", b"Qname\0"),
     "a Close of nothing known": wire.message("C", b"\0name\0"),
     "an Execute that is cut short": wire.message("E", b"\0\0"),
-    "a function call": wire.message("F", b"\0\0\0\1\0\0\0\0\0\0"),
     "a password when nobody asked": wire.message("p", b"x\0"),
     "a startup packet": wire.startup({"user": "loader", "database": "orders"}),
     "an SSLRequest": wire.SSL_REQUEST,
