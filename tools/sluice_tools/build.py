@@ -53,3 +53,8 @@ RELEASE_OPTIONS = ("--buildtype=release", "-Db_lto=true", "-Db_lto_threads=2")
 def release(targets=()):
     """The build that is shipped and measured. SLUICE_COMPILER=clang builds it with clang 19."""
     return build("release", os.environ.get("SLUICE_COMPILER", "g++"), RELEASE_OPTIONS, targets)
+
+
+def test_programs(names):
+    """Ninja targets of the unit tests `names` that this tree has."""
+    return [f"tests/unit/{name}/test_{name}" for name in names if (ROOT / "tests/unit" / name / "meson.build").exists()]
