@@ -88,7 +88,7 @@ Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_
   const auto version = line.substr(second + 1);
   AdminRequest request;
   request.path = line.substr(first + 1, second - first - 1);
-  if (!is_token(method) || !is_visible(request.path) || !version.starts_with("HTTP/")) {
+  if (!is_token(method) || !is_visible(request.path) || !version.starts_with("HTTP/") || version.size() != 8) {
     return std::unexpected(AdminError::Malformed);
   }
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::unexpected(AdminError::Version);

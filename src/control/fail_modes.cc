@@ -23,7 +23,7 @@ std::vector<FailMode> fail_modes(const ProcessSnapshot& process, const DataPlane
   return {
       {"audit-sink", "traffic stops", biting(process.audit_failed)},
       {"disk", "low: no new sessions; critical: back-pressure, after 2 s sessions end with 57P01",
-       biting(process.disk_low)},
+       biting(process.disk_low || process.disk_critical)},
       {"identity-provider", "cached signing keys for up to 1 h, then no new logins", FailState::NotUsed},
       {"grammar", "a statement it does not know is refused where the server would accept it", FailState::Fine},
       {"catalog", "older than 10 s: statements under column rules are refused", catalog},

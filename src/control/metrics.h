@@ -16,6 +16,10 @@ struct ProcessSnapshot {
   bool draining = false;
   bool audit_failed = false;
   bool disk_low = false;
+  bool disk_critical = false;
+  bool rings_locked = false;        ///< All audit rings are locked into memory.
+  uint64_t disk_available = 0;      ///< Bytes left for the audit log.
+  uint64_t audit_records = 0;       ///< Carried to disk since start.
   uint64_t rule_generation = 0;
   uint64_t rule_count = 0;
   uint64_t access_subjects = 0;

@@ -9,6 +9,7 @@ std::optional<std::string> not_ready_reason(const ProcessSnapshot& process, cons
   if (process.audit_failed) return "the audit log cannot be written: traffic has stopped";
   if (process.rule_generation == 0) return "no rule set is loaded";
   if (process.draining) return "draining: no new sessions";
+  if (process.disk_critical) return "the audit log's disk is nearly full: no new statements";
   if (process.disk_low) return "the audit log's disk is low: no new sessions";
   if (data_plane.lanes.empty() || !std::ranges::all_of(data_plane.lanes, &LaneStatus::running)) {
     return "not every lane is running";
@@ -28,6 +29,12 @@ std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus&
   out["rules"] = {{"generation", process.rule_generation}, {"count", process.rule_count}};
   out["access_subjects"] = process.access_subjects;
   out["log_lines_dropped"] = process.log_lines_dropped;
+  out["audit"] = {{"failed", process.audit_failed},
+                  {"disk_low", process.disk_low},
+                  {"disk_critical", process.disk_critical},
+                  {"disk_available", process.disk_available},
+                  {"records", process.audit_records},
+                  {"rings_locked", process.rings_locked}};
   out["lanes"] = ordered_json::array();
   for (const LaneStatus& lane : data_plane.lanes) {
     const LaneMetrics& m = *lane.metrics;

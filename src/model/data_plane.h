@@ -30,8 +30,8 @@ struct DataPlaneStatus {
   std::vector<TargetStatus> targets;
 };
 
-/// All calls but ring_doorbell() come from the control thread. The constructor of an implementation
-/// takes settings, rules, keys, credentials, audit and log; start() begins to accept.
+/// Calls come from the control thread; ring_doorbell() and status() from any. The constructor of an
+/// implementation takes settings, rules, keys, credentials, audit and log; start() begins to accept.
 class DataPlane {
  public:
   virtual ~DataPlane() = default;

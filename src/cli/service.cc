@@ -1,0 +1,195 @@
+#include "cli/service.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <thread>
+
+#include "cli/load_rules.h"
+#include "control/keys.h"
+#include "control/status.h"
+
+namespace sluice::cli {
+namespace {
+
+constexpr int64_t tick_ms = 1000;
+constexpr int64_t drain_tick_ms = 50;
+
+int64_t monotonic_ms() {
+  timespec t{};
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
+}
+
+Expected<KeysPtr> load_directory(const Settings& settings) {
+  if (settings.identity.access_keys_file.empty()) return std::make_shared<const KeyDirectory>();
+  auto subjects = control::load_keys(settings.identity.access_keys_file);
+  if (!subjects) return std::unexpected(subjects.error());
+  return std::make_shared<const KeyDirectory>(std::move(*subjects));
+}
+
+}  // namespace
+
+Service::Service(Settings settings, int signals)
+    : settings_(std::move(settings)),
+      signals_(signals),
+      started_unix_s_(std::time(nullptr)),
+      log_(STDERR_FILENO, settings_.log_json, settings_.log_level) {}
+
+Service::~Service() { stop("stopped"); }
+
+int Service::start() {
+  std::vector<std::string> warnings;
+  auto rules = load_rules(settings_, 1, &warnings);
+  if (!rules) return complain(BadConfig, rules.error().message);
+  rules_ = std::move(*rules);
+  for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});
+
+  auto keys = load_directory(settings_);
+  if (!keys) return complain(BadConfig, keys.error().message);
+  access_subjects_ = (*keys)->size();
+  // The watcher notes what files look like before they are read, so no change falls in between.
+  watcher_ = std::make_unique<control::CredentialWatcher>(
+      settings_.targets, [this](CredentialsPtr set) { data_plane_->publish_credentials(std::move(set)); }, log_);
+  auto credentials = control::load_credentials(settings_.targets);
+  if (!credentials) return complain(BadConfig, credentials.error().message);
+
+  const unsigned lanes = settings_.lanes != 0 ? settings_.lanes : std::clamp(std::thread::hardware_concurrency(), 1U, 256U);
+  auto audit = audit::AuditLog::open(settings_.audit, lanes, [this](unsigned lane) { bells_.ring(lane); });
+  if (!audit) return complain(AuditUnavailable, audit.error().message);
+  audit_ = std::move(*audit);
+
+  auto started = start_gateway({settings_, lanes, rules_, std::move(*keys), std::move(*credentials), *audit_, log_});
+  if (!started) return complain(started.error().code, started.error().message);
+  data_plane_ = std::move(*started);
+  bells_.connect(data_plane_.get());
+  if (const int code = start_admin(); code != Ok) return code;
+
+  for (const ListenerSettings& l : settings_.listeners) {
+    log_.log(LogLevel::Info, "listening", {{"protocol", l.protocol}, {"address", l.host}, {"port", l.port}, {"tls", l.tls.has_value()}});
+  }
+  log_.log(LogLevel::Info, "started", {{"version", SLUICE_VERSION}, {"lanes", lanes}, {"rules", rules_->rule_count()},
+                                       {"subjects", access_subjects_.load()}, {"pid", ::getpid()}});
+  return Ok;
+}
+
+int Service::start_admin() {
+  if (settings_.admin_port == 0) return Ok;
+  control::AdminHooks hooks;
+  hooks.metrics = [this] { return control::render_metrics(snapshot(), data_plane_->status()); };
+  hooks.status = [this] { return control::render_status(snapshot(), data_plane_->status()); };
+  hooks.not_ready = [this] { return control::not_ready_reason(snapshot(), data_plane_->status()); };
+  auto admin = control::AdminServer::start(settings_.admin_host, settings_.admin_port, std::move(hooks));
+  if (!admin) return complain(Failed, admin.error().message);
+  admin_ = std::move(*admin);
+  return Ok;
+}
+
+control::ProcessSnapshot Service::snapshot() const {
+  control::ProcessSnapshot out;
+  out.started_unix_s = started_unix_s_;
+  out.draining = draining_.load();
+  const audit::Status audit = audit_->status();
+  out.audit_failed = audit.failed;
+  out.disk_low = audit.disk_low;
+  out.disk_critical = audit.disk_critical;
+  out.disk_available = audit.disk_available;
+  out.audit_records = audit.records;
+  out.rings_locked = audit.rings_locked;
+  out.rule_generation = rules_->generation();
+  out.rule_count = rules_->rule_count();
+  out.access_subjects = access_subjects_.load();
+  out.log_lines_dropped = log_.dropped();
+  return out;
+}
+
+/// Keys, passwords and certificates; what cannot be read leaves the running one in place. Rules and the
+/// rest of the configuration are read at start only.
+void Service::reload() {
+  auto keys = load_directory(settings_);
+  if (keys) {
+    access_subjects_ = (*keys)->size();
+    data_plane_->publish_keys(std::move(*keys));
+    log_.log(LogLevel::Info, "keys-reloaded", {{"subjects", access_subjects_.load()}});
+  } else {
+    log_.log(LogLevel::Error, "keys-not-reloaded", {{"reason", keys.error().message}});
+  }
+  watcher_->reload();
+  if (const auto done = data_plane_->reload_certificates(); done) {
+    log_.log(LogLevel::Info, "certificates-reloaded", {});
+  } else {
+    log_.log(LogLevel::Error, "certificates-not-reloaded", {{"reason", done.error().message}});
+  }
+}
+
+void Service::begin_drain() {
+  draining_ = true;
+  drain_until_ms_ = monotonic_ms() + settings_.drain_timeout_ms;
+  log_.log(LogLevel::Info, "draining", {{"at_most_ms", settings_.drain_timeout_ms}});
+  data_plane_->begin_drain();
+}
+
+void Service::tick() {
+  watcher_->check();
+  const audit::Status audit = audit_->status();
+  if (audit.failed && !audit_failure_logged_) {
+    audit_failure_logged_ = true;
+    log_.log(LogLevel::Error, "audit-failed", {{"effect", "traffic has stopped"}, {"reason", audit.failure}});
+  }
+  if (audit.disk_low != disk_low_logged_) {
+    disk_low_logged_ = audit.disk_low;
+    log_.log(audit.disk_low ? LogLevel::Error : LogLevel::Info, audit.disk_low ? "audit-disk-low" : "audit-disk-recovered",
+             {{"available", audit.disk_available}});
+  }
+}
+
+int Service::run() {
+  int64_t next_tick = monotonic_ms() + tick_ms;
+  for (;;) {
+    const int64_t now = monotonic_ms();
+    if (draining_ && (data_plane_->drained() || now >= drain_until_ms_)) {
+      stop(data_plane_->drained() ? "drained" : "drain timeout");
+      return Ok;
+    }
+    if (now >= next_tick) {
+      tick();
+      next_tick = now + tick_ms;
+    }
+    pollfd p{signals_, POLLIN, 0};
+    const int64_t wait = draining_ ? std::min(next_tick - now, drain_tick_ms) : next_tick - now;
+    if (::poll(&p, 1, static_cast<int>(std::max<int64_t>(wait, 0))) <= 0) continue;
+    signalfd_siginfo signal{};
+    if (::read(signals_, &signal, sizeof signal) != sizeof signal) continue;
+    if (signal.ssi_signo == SIGHUP) {
+      reload();
+    } else if (draining_) {
+      stop("second signal");
+      return Ok;
+    } else {
+      begin_drain();
+    }
+  }
+}
+
+void Service::stop(std::string_view why) {
+  if (stopped_) return;
+  stopped_ = true;
+  admin_.reset();
+  if (data_plane_ != nullptr) {
+    data_plane_->stop();
+    log_.log(LogLevel::Info, "stopped", {{"because", why}});
+  }
+  // The drainer writes the last records with the lanes stopped; then nobody rings any more.
+  if (audit_ != nullptr) audit_->close();
+  bells_.connect(nullptr);
+  data_plane_.reset();
+  audit_.reset();
+}
+
+}  // namespace sluice::cli
