@@ -54,7 +54,7 @@ def run_unit(folder, environment=None, only=None):
         if only and test["name"] not in only:
             continue
         count = run_one(folder, test, environment or {})
-        print(f"  {test['name']}: {count}", flush=True)
+        print(f"  {test['name']} ({count})", flush=True)
         total += count
     return total if total.passed + total.failed else Count(failed=1)
 
