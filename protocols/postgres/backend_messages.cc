@@ -150,7 +150,7 @@ bool parse_error(Bytes body, ErrorFields& reuse) {
     if (!type) return false;
     if (*type == 0) break;
     const auto text = reader.c_string();
-    if (!text) return false;
+    if (!text || reuse.all.size() == error_field_count_max) return false;
     const auto name = static_cast<char>(*type);
     reuse.all.emplace_back(name, *text);
     if (std::string_view* field = field_of(reuse, name)) *field = *text;

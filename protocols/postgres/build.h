@@ -16,12 +16,14 @@
 namespace sluice::pg {
 
 /// Sent in place of a refused statement. No SQL grammar has ever taken it, so the raw parser of the
-/// server rejects it with 42601 in any transaction state, before anything runs.
+/// server rejects it with 42601 before anything runs, in Query and in Parse, idle, inside a transaction
+/// and inside a failed one (tried on PostgreSQL 15: the check for a failed transaction comes later).
 inline constexpr std::string_view refused_text = "sluice refused this statement";
 /// SQLSTATE of the server's answer to refused_text.
 inline constexpr std::string_view refused_text_sqlstate = "42601";
 /// A prepared statement and a portal that never exist: names with this prefix are for sluice alone, and a
-/// session refuses them to clients. Bind of the first fails with 26000, Execute of the second with 34000.
+/// session refuses them to clients. Bind of the first fails with 26000, Execute of the second with
+/// 34000, in the same three states.
 inline constexpr std::string_view reserved_name_prefix = "sluice:";
 inline constexpr std::string_view absent_statement = "sluice:absent";
 inline constexpr std::string_view absent_portal = "sluice:absent";

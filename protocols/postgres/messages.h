@@ -87,7 +87,8 @@ struct CellView {
   int32_t size = -1;  ///< -1: NULL, and data is null.
   [[nodiscard]] bool null() const { return size < 0; }
   [[nodiscard]] std::string_view text() const {
-    return null() ? std::string_view{} : std::string_view{reinterpret_cast<const char*>(data), static_cast<size_t>(size)};
+    return null() ? std::string_view{}
+                  : std::string_view{reinterpret_cast<const char*>(data), static_cast<size_t>(size)};
   }
 };
 /// Fills `cells`; no allocation once it has grown.
@@ -120,6 +121,8 @@ struct ErrorFields {
   std::string_view constraint;             ///< n.
   std::vector<std::pair<char, std::string_view>> all;  ///< Every field in the order sent; types may repeat.
 };
+/// PostgreSQL knows 18 field types; a server that sends more than this is up to something.
+inline constexpr size_t error_field_count_max = 64;
 /// False: malformed. A missing or impossible SQLSTATE counts as malformed, with the other fields filled
 /// in as far as they were read: the caller answers XX000 in its place.
 [[nodiscard]] bool parse_error(Bytes body, ErrorFields& reuse);

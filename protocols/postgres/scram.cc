@@ -66,7 +66,8 @@ std::string_view explain(ScramError error) {
     case ScramError::UnknownMechanism: return "no SASL mechanism that both sides speak";
     case ScramError::UnsupportedExtension: return "a SCRAM extension is required that is not supported";
     case ScramError::AuthorizationIdentity: return "SCRAM with an authorization identity is not supported";
-    case ScramError::Downgrade: return "SCRAM channel binding was offered and did not arrive: the connection is tampered with";
+    case ScramError::Downgrade:
+      return "SCRAM channel binding was offered and did not arrive: the connection is tampered with";
     case ScramError::ChannelBindingMismatch: return "SCRAM channel binding does not match this TLS connection";
     case ScramError::NonceMismatch: return "a SCRAM message belongs to another conversation";
     case ScramError::IterationsTooMany: return "the SCRAM iteration count is out of bounds";

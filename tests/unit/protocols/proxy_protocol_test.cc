@@ -17,7 +17,9 @@ std::string proxy(uint8_t version_command, uint8_t family, std::string_view rest
 const std::string four = std::string("\x0A\x01\x02\x03\xC0\x00\x02\x01"sv) + be16(51'000) + be16(6432);
 const std::string six = std::string("\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01"sv) + std::string(16, '\x02') +
                         be16(443) + be16(6432);
-std::string field(std::string_view value) { return "\x04" + be16(static_cast<uint16_t>(value.size())) + std::string(value); }
+std::string field(std::string_view value) {
+  return "\x04" + be16(static_cast<uint16_t>(value.size())) + std::string(value);
+}
 
 TEST(ProxyV2, gives_the_source_of_tcp_over_ipv4_and_ipv6) {
   const std::string wire = proxy(0x21, 0x11, four) + "client bytes";

@@ -15,7 +15,8 @@ std::string column(std::string_view name, uint32_t table, uint16_t attribute, ui
 }
 
 TEST(PgRowDescription, becomes_a_result_shape) {
-  const std::string body = be16(3) + column("id", 16385, 1, 23, 0) + column("", 0, 0, 25, 1) + column("ctid", 16385, 0xFFFF, 27, 0);
+  const std::string body =
+      be16(3) + column("id", 16385, 1, 23, 0) + column("", 0, 0, 25, 1) + column("ctid", 16385, 0xFFFF, 27, 0);
   ResultShape shape;
   ASSERT_TRUE(parse_row_description(as_bytes(body), shape));
   ASSERT_EQ(shape.size(), 3U);
@@ -157,6 +158,14 @@ TEST(PgError, an_unknown_field_is_kept_in_the_list_and_ignored_otherwise) {
   const std::string body = "C" + c("42501") + "~" + c("new") + '\0';
   ASSERT_TRUE(parse_error(as_bytes(body), fields));
   EXPECT_EQ(fields.all[1], (std::pair{'~', "new"sv}));
+}
+
+TEST(PgError, promise_10_the_number_of_fields_is_bounded) {
+  std::string body = "C" + c("42501");
+  for (size_t i = 1; i < error_field_count_max; ++i) body += "W" + c("again");
+  ErrorFields fields;
+  EXPECT_TRUE(parse_error(as_bytes(body + '\0'), fields));
+  EXPECT_FALSE(parse_error(as_bytes(body + "W" + c("again") + '\0'), fields));
 }
 
 TEST(PgParameterStatus, is_a_name_and_a_value) {

@@ -29,11 +29,14 @@ TEST(PgBuild, every_message_is_byte_for_byte_what_the_manual_says) {
       {"ready_for_query", [](Buffer& b) { build::ready_for_query(b, 'T'); }, frame('Z', "T")},
       {"authentication_ok", [](Buffer& b) { build::authentication_ok(b); }, frame('R', be32(0))},
       {"cleartext", [](Buffer& b) { build::authentication_cleartext_password(b); }, frame('R', be32(3))},
-      {"sasl", [&](Buffer& b) { build::authentication_sasl(b, mechanisms); }, frame('R', be32(10) + c("A") + c("B") + '\0')},
+      {"sasl", [&](Buffer& b) { build::authentication_sasl(b, mechanisms); },
+       frame('R', be32(10) + c("A") + c("B") + '\0')},
       {"sasl_continue", [](Buffer& b) { build::authentication_sasl_continue(b, "r=1"); }, frame('R', be32(11) + "r=1")},
       {"sasl_final", [](Buffer& b) { build::authentication_sasl_final(b, "v=1"); }, frame('R', be32(12) + "v=1")},
-      {"negotiate", [&](Buffer& b) { build::negotiate_protocol_version(b, 0, options); }, frame('v', be32(0) + be32(1) + c("_pq_.x"))},
-      {"data_row", [&](Buffer& b) { build::data_row(b, cells); }, frame('D', be16(3) + sized("a") + be32(0xFFFF'FFFF) + sized(""))},
+      {"negotiate", [&](Buffer& b) { build::negotiate_protocol_version(b, 0, options); },
+       frame('v', be32(0) + be32(1) + c("_pq_.x"))},
+      {"data_row", [&](Buffer& b) { build::data_row(b, cells); },
+       frame('D', be16(3) + sized("a") + be32(0xFFFF'FFFF) + sized(""))},
       {"command_complete", [](Buffer& b) { build::command_complete(b, "SELECT 1"); }, frame('C', c("SELECT 1"))},
       {"empty_query_response", [](Buffer& b) { build::empty_query_response(b); }, frame('I', "")},
       {"parse_complete", [](Buffer& b) { build::parse_complete(b); }, frame('1', "")},
@@ -41,13 +44,16 @@ TEST(PgBuild, every_message_is_byte_for_byte_what_the_manual_says) {
       {"close_complete", [](Buffer& b) { build::close_complete(b); }, frame('3', "")},
       {"no_data", [](Buffer& b) { build::no_data(b); }, frame('n', "")},
       {"portal_suspended", [](Buffer& b) { build::portal_suspended(b); }, frame('s', "")},
-      {"parameter_description", [&](Buffer& b) { build::parameter_description(b, types); }, frame('t', be16(1) + be32(23))},
+      {"parameter_description", [&](Buffer& b) { build::parameter_description(b, types); },
+       frame('t', be16(1) + be32(23))},
       {"ssl_request", [](Buffer& b) { build::ssl_request(b); }, startup(80'877'103, "")},
       {"cancel_request", [](Buffer& b) { build::cancel_request(b, 1, 2); }, startup(80'877'102, be32(1) + be32(2))},
-      {"sasl_initial_response", [](Buffer& b) { build::sasl_initial_response(b, "M", "n,,"); }, frame('p', c("M") + sized("n,,"))},
+      {"sasl_initial_response", [](Buffer& b) { build::sasl_initial_response(b, "M", "n,,"); },
+       frame('p', c("M") + sized("n,,"))},
       {"sasl_response", [](Buffer& b) { build::sasl_response(b, "c=biws"); }, frame('p', "c=biws")},
       {"query", [](Buffer& b) { build::query(b, "select 1"); }, frame('Q', c("select 1"))},
-      {"parse", [&](Buffer& b) { build::parse(b, "s", "select $1", types); }, frame('P', c("s") + c("select $1") + be16(1) + be32(23))},
+      {"parse", [&](Buffer& b) { build::parse(b, "s", "select $1", types); },
+       frame('P', c("s") + c("select $1") + be16(1) + be32(23))},
       {"bind", [](Buffer& b) { build::bind(b, "p", "s"); }, frame('B', c("p") + c("s") + be16(0) + be16(0) + be16(0))},
       {"describe_statement", [](Buffer& b) { build::describe_statement(b, "s"); }, frame('D', "S" + c("s"))},
       {"describe_portal", [](Buffer& b) { build::describe_portal(b, "p"); }, frame('D', "P" + c("p"))},
@@ -140,8 +146,9 @@ TEST(PgBuild, a_password_with_a_nul_or_over_the_cap_is_refused) {
 }
 
 TEST(PgBuild, a_refusal_explains_itself_as_one_json_object) {
-  EXPECT_EQ(refusal_detail({.reason = "rule", .rule = "no-drop", .target = "orders", .statement = "drop \"x\"\n"}),
-            R"({"sluice":{"verdict":"deny","reason":"rule","rule":"no-drop","target":"orders","statement":"drop \"x\"\n"}})");
+  EXPECT_EQ(
+      refusal_detail({.reason = "rule", .rule = "no-drop", .target = "orders", .statement = "drop \"x\"\n"}),
+      R"({"sluice":{"verdict":"deny","reason":"rule","rule":"no-drop","target":"orders","statement":"drop \"x\"\n"}})");
   EXPECT_EQ(refusal_detail({.reason = "guard"}), R"({"sluice":{"verdict":"deny","reason":"guard"}})");
 }
 

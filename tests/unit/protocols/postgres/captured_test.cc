@@ -99,7 +99,9 @@ TEST(PgCaptured, every_message_of_a_real_client_parses_and_is_rebuilt_the_same) 
         EXPECT_LE(bind.parameters.size(), 1U);
       }
       const auto again = rebuilt(message);
-      if (!again.empty()) EXPECT_EQ(text_of(again), frame(message.type, message.body));
+      if (!again.empty()) {
+        EXPECT_EQ(text_of(again), frame(message.type, message.body));
+      }
     }
   }
   for (const char type : "pQPBDESdcX"sv) EXPECT_GT(seen[type], 0) << type << " is in no capture";

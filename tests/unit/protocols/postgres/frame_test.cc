@@ -77,7 +77,9 @@ TEST(PgFrame, a_message_is_legal_in_its_phases_only) {
       const bool want = row.legal.find(static_cast<char>(spec.type)) != std::string_view::npos;
       const auto got = frontend_header(as_bytes(wire), row.phase, roomy);
       EXPECT_EQ(got.has_value(), want) << spec.name << " in phase " << static_cast<int>(row.phase);
-      if (!got) EXPECT_EQ(got.error(), FrameError::IllegalInPhase);
+      if (!got) {
+        EXPECT_EQ(got.error(), FrameError::IllegalInPhase);
+      }
       // Judged by the type byte alone.
       EXPECT_EQ(frontend_header(as_bytes(wire).first(1), row.phase, roomy).has_value(), want);
     }
@@ -175,7 +177,9 @@ TEST(PgFrame, a_header_is_the_same_wherever_the_network_splits_it) {
       const auto got = frontend_header(as_bytes(prefix), phase, roomy);
       ASSERT_TRUE(got) << spec.name;
       EXPECT_EQ(got->has_value(), split >= header_size) << spec.name << " cut at " << split;
-      if (*got) EXPECT_EQ((*got)->frame_size(), wire.size());
+      if (*got) {
+        EXPECT_EQ((*got)->frame_size(), wire.size());
+      }
     }
   }
   for (const auto& spec : backend_messages) {
@@ -185,7 +189,9 @@ TEST(PgFrame, a_header_is_the_same_wherever_the_network_splits_it) {
       const auto got = backend_header(as_bytes(prefix));
       ASSERT_TRUE(got) << spec.name;
       EXPECT_EQ(got->has_value(), split >= header_size) << spec.name << " cut at " << split;
-      if (*got) EXPECT_EQ((*got)->frame_size(), wire.size());
+      if (*got) {
+        EXPECT_EQ((*got)->frame_size(), wire.size());
+      }
     }
   }
 }

@@ -71,13 +71,16 @@ TEST(PgBind, names_are_read_from_its_beginning_as_soon_as_both_are_there) {
     const std::string prefix = body.substr(0, size);
     const auto names = bind_names(as_bytes(prefix));
     EXPECT_EQ(names.has_value(), size >= enough) << size;
-    if (names) EXPECT_EQ(*names, (std::pair{"portal"sv, "statement"sv}));
+    if (names) {
+      EXPECT_EQ(*names, (std::pair{"portal"sv, "statement"sv}));
+    }
   }
 }
 
 TEST(PgBind, one_format_is_for_all_and_none_is_text) {
   BindView bind;
-  ASSERT_TRUE(parse_bind(as_bytes(c("") + c("") + be16(1) + be16(1) + be16(2) + sized("a") + sized("b") + be16(0)), bind));
+  ASSERT_TRUE(
+      parse_bind(as_bytes(c("") + c("") + be16(1) + be16(1) + be16(2) + sized("a") + sized("b") + be16(0)), bind));
   EXPECT_EQ(parameter_format(bind, 0), 1);
   EXPECT_EQ(parameter_format(bind, 1), 1);
   ASSERT_TRUE(parse_bind(as_bytes(c("") + c("") + be16(0) + be16(2) + sized("a") + sized("b") + be16(0)), bind));
@@ -93,7 +96,8 @@ TEST(PgBind, malformed_fields_are_refused) {
       {"format code 2 does not exist", be16(1) + be16(2) + be16(1) + sized("a") + be16(0)},
       {"format code -1 does not exist", be16(1) + be16(0xFFFF) + be16(1) + sized("a") + be16(0)},
       {"result format 7 does not exist", be16(0) + be16(0) + be16(1) + be16(7)},
-      {"two formats for three parameters", be16(2) + be16(0) + be16(0) + be16(3) + sized("a") + sized("b") + sized("c") + be16(0)},
+      {"two formats for three parameters",
+       be16(2) + be16(0) + be16(0) + be16(3) + sized("a") + sized("b") + sized("c") + be16(0)},
       {"two formats for one parameter", be16(2) + be16(0) + be16(0) + be16(1) + sized("a") + be16(0)},
       {"a length of -2 is not NULL", be16(0) + be16(1) + be32(0xFFFF'FFFE) + be16(0)},
       {"a length of INT32_MIN", be16(0) + be16(1) + be32(0x8000'0000) + be16(0)},

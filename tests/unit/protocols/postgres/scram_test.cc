@@ -205,7 +205,8 @@ TEST(ScramServer, malformed_first_messages_are_refused) {
   ScramServer server(subject("secret"), {});
   EXPECT_FALSE(server.first(scram_sha_256, "n,,n=,r=" + std::string(scram_nonce_size_max + 1, 'x')));
   ScramServer another(subject("secret"), {});
-  EXPECT_EQ(another.first(scram_sha_256_plus, "p=tls-server-end-point,,n=,r=abc").error(), ScramError::UnknownMechanism);
+  EXPECT_EQ(another.first(scram_sha_256_plus, "p=tls-server-end-point,,n=,r=abc").error(),
+            ScramError::UnknownMechanism);
 }
 
 TEST(ScramServer, optional_extensions_are_ignored_as_the_rfc_asks) {
@@ -227,7 +228,8 @@ TEST(ScramServer, malformed_final_messages_are_refused) {
       {"a comma after the proof", "c=biws,r=" + nonce + ",p=" + proof + ",", ScramError::Malformed},
       {"a proof that is too short", "c=biws,r=" + nonce + ",p=AAAA", ScramError::Malformed},
       {"a proof without padding", "c=biws,r=" + nonce + ",p=" + proof.substr(0, 43), ScramError::Malformed},
-      {"a proof with bits after the end", "c=biws,r=" + nonce + ",p=" + proof.substr(0, 42) + "R=", ScramError::Malformed},
+      {"a proof with bits after the end",
+       "c=biws,r=" + nonce + ",p=" + proof.substr(0, 42) + "R=", ScramError::Malformed},
       {"a nonce that is not ours", "c=biws,r=other,p=" + proof, ScramError::NonceMismatch},
       {"the client's nonce only", "c=biws,r=rOprNGfwEbeRWgbNEkqO,p=" + proof, ScramError::NonceMismatch},
       {"another header than in the beginning", "c=eSws,r=" + nonce + ",p=" + proof, ScramError::ChannelBindingMismatch},
@@ -287,8 +289,10 @@ TEST(ScramClient, promise_12_bug_class_19_a_hostile_server_gets_nothing) {
       {"nothing", "", ScramError::Malformed},
       {"a nonce without ours", "r=other" + salt + ",i=4096", ScramError::NonceMismatch},
       {"our nonce and nothing of its own", "r=abc" + salt + ",i=4096", ScramError::NonceMismatch},
-      {"a nonce that is too long", "r=abc" + std::string(scram_nonce_size_max, 'x') + salt + ",i=4096", ScramError::Malformed},
-      {"a message that is too long", "r=abcd" + salt + ",i=1,x=" + std::string(scram_message_size_max, 'x'), ScramError::Malformed},
+      {"a nonce that is too long", "r=abc" + std::string(scram_nonce_size_max, 'x') + salt + ",i=4096",
+       ScramError::Malformed},
+      {"a message that is too long", "r=abcd" + salt + ",i=1,x=" + std::string(scram_message_size_max, 'x'),
+       ScramError::Malformed},
       {"one iteration more than we compute", "r=abcd" + salt + ",i=10001", ScramError::IterationsTooMany},
       {"iterations for a year", "r=abcd" + salt + ",i=4294967295", ScramError::IterationsTooMany},
       {"iterations that wrap 32 bits to 1", "r=abcd" + salt + ",i=4294967297", ScramError::IterationsTooMany},
@@ -298,7 +302,8 @@ TEST(ScramClient, promise_12_bug_class_19_a_hostile_server_gets_nothing) {
       {"iterations that are no number", "r=abcd" + salt + ",i=1x", ScramError::Malformed},
       {"no salt", "r=abcd,s=,i=4096", ScramError::Malformed},
       {"a salt that is not base64", "r=abcd,s=!!!!,i=4096", ScramError::Malformed},
-      {"a salt that is too long", "r=abcd,s=" + base64_encode(std::vector<std::byte>(scram_salt_size_max + 1)) + ",i=1", ScramError::Malformed},
+      {"a salt that is too long", "r=abcd,s=" + base64_encode(std::vector<std::byte>(scram_salt_size_max + 1)) + ",i=1",
+       ScramError::Malformed},
       {"a mandatory extension", "m=x,r=abcd" + salt + ",i=4096", ScramError::UnsupportedExtension},
       {"a comma at the end", "r=abcd" + salt + ",i=4096,", ScramError::Malformed},
   };

@@ -49,7 +49,8 @@ TEST(PgStartup, requests_of_another_length_or_code_are_refused) {
       {"SSLRequest with a body", startup(ssl_request_code, "x"), StartupError::UnknownRequest},
       {"GSSENCRequest with a body", startup(gss_enc_request_code, "x"), StartupError::UnknownRequest},
       {"CancelRequest without a secret", startup(cancel_request_code, be32(1)), StartupError::UnknownRequest},
-      {"CancelRequest with the longer secret of 3.2", startup(cancel_request_code, std::string(36, 'k')), StartupError::UnknownRequest},
+      {"CancelRequest with the longer secret of 3.2", startup(cancel_request_code, std::string(36, 'k')),
+       StartupError::UnknownRequest},
       {"a code that does not exist", startup(80'877'105, ""), StartupError::UnknownRequest},
       {"version 2", startup(2U << 16, std::string(280, '\0')), StartupError::UnsupportedProtocol},
       {"version 4", startup(4U << 16, std::string(1, '\0')), StartupError::UnsupportedProtocol},
@@ -98,7 +99,8 @@ TEST(PgStartup, bug_class_04_no_trick_with_terminators_or_names) {
       {"no terminator", user, StartupError::BadTerminator},
       {"a name without a value", user + c("database"), StartupError::BadTerminator},
       {"a value that is not ended", user + c("database") + "x", StartupError::BadTerminator},
-      {"a NUL in a value: what follows would be a name", c("user") + c("x\0user\0admin"sv) + '\0', StartupError::DuplicateParameter},
+      {"a NUL in a value: what follows would be a name", c("user") + c("x\0user\0admin"sv) + '\0',
+       StartupError::DuplicateParameter},
       {"the same name twice", user + c("user") + c("admin") + '\0', StartupError::DuplicateParameter},
       {"the same name in another case", user + c("USER") + c("admin") + '\0', StartupError::DuplicateParameter},
       {"a value that is not UTF-8", c("user") + c("\xff") + '\0', StartupError::NotUtf8},
@@ -157,9 +159,10 @@ TEST(PgStartupAllowList, passes_what_drivers_send) {
 }
 
 TEST(PgStartupAllowList, bug_class_04_everything_else_is_refused_by_its_name) {
-  for (const char* name : {"search_path", "session_authorization", "role", "replication", "REPLICATION", "session_replication_role",
-                           "standard_conforming_strings", "sluice.auth", "sluice.rule", "default_transaction_read_only",
-                           "local_preload_libraries", "work_mem", "authentication_timeout", "x\x1b[31m"}) {
+  for (const char* name :
+       {"search_path", "session_authorization", "role", "replication", "REPLICATION", "session_replication_role",
+        "standard_conforming_strings", "sluice.auth", "sluice.rule", "default_transaction_read_only",
+        "local_preload_libraries", "work_mem", "authentication_timeout", "x\x1b[31m"}) {
     const auto got = apply_startup_allow_list(message({{"user", "ci"}, {name, "x"}}));
     ASSERT_FALSE(got) << name;
     EXPECT_EQ(got.error().message.find('\x1b'), std::string::npos) << "no control characters in an error";
@@ -227,8 +230,10 @@ TEST(PgStartupOptions, bug_class_04_no_way_around_the_list) {
 }
 
 TEST(PgStartupOptions, a_setting_comes_once_whichever_way_it_comes) {
-  EXPECT_FALSE(apply_startup_allow_list(message({{"user", "ci"}, {"TimeZone", "UTC"}, {"options", "-c timezone=UTC"}})));
-  EXPECT_FALSE(apply_startup_allow_list(message({{"user", "ci"}, {"application_name", "a"}, {"options", "--application-name=b"}})));
+  EXPECT_FALSE(
+      apply_startup_allow_list(message({{"user", "ci"}, {"TimeZone", "UTC"}, {"options", "-c timezone=UTC"}})));
+  EXPECT_FALSE(apply_startup_allow_list(
+      message({{"user", "ci"}, {"application_name", "a"}, {"options", "--application-name=b"}})));
 }
 
 TEST(PgStartupOptions, carry_the_choice_of_an_authentication_method) {
