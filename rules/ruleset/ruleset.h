@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,17 +16,10 @@
 #include "model/principal.h"
 #include "model/result_shape.h"
 #include "model/verdict.h"
+#include "rules/detect/data_type.h"
+#include "rules/mask/mask_spec.h"
 
 namespace sluice::rules {
-
-enum class MaskOperator : uint8_t { Redact, Mask, Null };
-
-struct MaskSpec {
-  MaskOperator op = MaskOperator::Redact;
-  uint32_t keep_first = 0;  ///< Characters (not bytes) left readable by Mask. A value no longer than
-  uint32_t keep_last = 0;   ///< keep_first + keep_last is masked whole.
-  char masking_char = '*';
-};
 
 class RuleSet;          // The snapshot.
 struct CompiledRuleSet; // Its insides (ruleset_data.h): for rules/compile and this folder only.
@@ -82,11 +76,13 @@ class BoundRules {
   [[nodiscard]] bool column_masks_live() const { return column_masks_; }
 
   /// May this text read a relation under a column mask (by name, through the catalog's views and
-  /// partitions, or because it is opaque, or FETCH/EXECUTE of something a tainted session declared)?
+  /// partitions, or because it is opaque)? FETCH and EXECUTE name no relation: what they read was said
+  /// by the text that declared or prepared it, so the session remembers (see plan()).
   [[nodiscard]] bool reads_masked(const Facts& facts, const Catalog* catalog) const;
 
-  /// A statement whose masks cannot be carried at all (COPY TO STDOUT of a masked relation, a
-  /// predicate on a masked column, pg_stats ...). Allow: nothing against it.
+  /// A statement whose masks cannot be carried at all: COPY TO STDOUT, EXPLAIN of a masked relation,
+  /// pg_stats, a write that takes masked rows elsewhere, ALTER of a masked relation, code of the
+  /// caller's own ... Allow: nothing against it. Predicates on masked columns are not judged yet.
   [[nodiscard]] Decision judge_masks(const Facts& facts, const Catalog* catalog) const;
 
   /// Plans one result. `tainted`: reads_masked() of the statement, or of the session for FETCH and
@@ -97,9 +93,19 @@ class BoundRules {
 
  private:
   friend class RuleSet;
+  friend class ResultMasker;
+  friend std::string mask_text(const BoundRules&, Scratch&, std::string_view);
+  [[nodiscard]] bool bound(uint32_t rule) const;
+  [[nodiscard]] bool under_mask(const RelationUse& use, const Catalog* catalog) const;
+  [[nodiscard]] bool names_masked_column(const Facts& facts) const;
+  [[nodiscard]] ColumnPlan plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const;
+
   std::shared_ptr<const RuleSet> set_;
-  std::vector<uint32_t> statement_rules_;  ///< Indexes of rules for this target and principal.
+  std::vector<uint32_t> statement_rules_;  ///< Indexes of rules for this target and principal, rising.
   std::vector<uint32_t> result_rules_;
+  TypeSet value_types_;                    ///< Types that some result rule speaks of, and how it masks them.
+  std::array<MaskSpec, data_type_count> value_specs_{};
+  bool patterns_ = false;                  ///< Some statement rule has a pattern.
   Verdict default_verdict_ = Verdict::Deny;
   bool value_masks_ = false;
   bool column_masks_ = false;
@@ -158,5 +164,11 @@ class ResultMasker {
 /// Masks free text (a server's error or notice, a statement about to be recorded) by the value
 /// detectors; returns it unchanged where nothing hits.
 [[nodiscard]] std::string mask_text(const BoundRules& rules, Scratch& scratch, std::string_view text);
+
+/// The `columns:` of result rules, "rule: schema.table.column" each, that name nothing in this catalog:
+/// for an alarm, since a rename may be behind it. A column missing from a table that exists masks the
+/// whole table until then; a missing table has nothing to mask.
+[[nodiscard]] std::vector<std::string> unresolved_columns(const RuleSet& rules, const Catalog& catalog,
+                                                          std::string_view target);
 
 }  // namespace sluice::rules

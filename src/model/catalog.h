@@ -1,6 +1,7 @@
 // What sluice knows of one database's objects: enough to bind column rules to (table OID, attribute
 // number). An immutable snapshot, made by the control plane, shared by the lanes.
 #pragma once
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <unordered_map>
@@ -25,9 +26,16 @@ struct CatalogRelation {
   std::vector<uint32_t> reads_from;
 };
 
+[[nodiscard]] inline uint64_t next_catalog_lineage() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
 struct Catalog {
+  /// Tells the catalogs of different databases apart; a copy keeps it. What is derived from a catalog
+  /// may be cached by (lineage, version), so a copy with other relations must have another version.
+  uint64_t lineage = next_catalog_lineage();
   uint64_t version = 0;            ///< Changes when any relation does.
-  int64_t verified_monotonic_ns = 0;  ///< When it was last known to be true (CLOCK_MONOTONIC).
   std::unordered_map<uint32_t, CatalogRelation> relations;  ///< By OID; system schemas included only as OIDs need.
 };
 

@@ -1,0 +1,36 @@
+// Rule files to a rule set. For the control plane and the command line, never for a lane: takes
+// milliseconds to seconds, allocates freely.
+#pragma once
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "rules/ruleset/ruleset.h"
+
+namespace sluice::rules {
+
+struct SourceFile {
+  std::string path;  ///< For messages only.
+  std::string text;
+};
+
+struct CompileContext {
+  std::vector<std::string> targets;  ///< Names that `target:` may use.
+};
+
+inline constexpr size_t source_size_max = 1U << 20;
+inline constexpr size_t rules_max = 4096;
+inline constexpr size_t pattern_size_max = 1000;
+
+/// All files together make one set; ids are unique across them. An error is one sentence that begins
+/// with path:line:column (from 1) and says what was expected and what was found. A rule that can never
+/// fire, or not on some channel of its target, is an error. `warnings`, which may be null, takes
+/// sentences of the same form that do not stop the set from loading.
+[[nodiscard]] Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> files,
+                                                               const CompileContext& context, uint64_t generation,
+                                                               std::vector<std::string>* warnings);
+
+}  // namespace sluice::rules

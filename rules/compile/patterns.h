@@ -1,0 +1,25 @@
+// Patterns of statement rules: checked one by one, compiled together.
+#pragma once
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "rules/detect/hyperscan.h"
+
+namespace sluice::rules {
+
+/// Patterns see canonical text: case-insensitive, `.` takes any byte.
+inline constexpr unsigned pattern_flags = HS_FLAG_SINGLEMATCH | HS_FLAG_CASELESS | HS_FLAG_DOTALL;
+
+/// Empty: the pattern can be used. Otherwise what is wrong with it, "expected ..., found ...".
+[[nodiscard]] std::string check_pattern(const std::string& pattern);
+
+struct NumberedPattern {
+  unsigned id = 0;
+  std::string text;
+};
+/// One database for all. Null where there are none. Each must have passed check_pattern().
+[[nodiscard]] Expected<HsDatabase> compile_patterns(std::span<const NumberedPattern> patterns);
+
+}  // namespace sluice::rules

@@ -1,0 +1,109 @@
+#include "rules/compile/yaml.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "base/text.h"
+#include "rules/compile/names.h"
+
+namespace sluice::rules {
+namespace {
+
+constexpr size_t quoted_size_max = 60;
+
+std::string quote(std::string_view text) {
+  std::string shown = printable(text.substr(0, quoted_size_max));
+  if (text.size() > quoted_size_max) shown += "...";
+  return "\"" + shown + "\"";
+}
+
+}  // namespace
+
+void YamlErrors::fail(const YAML::Mark& mark, const std::string& sentence) {
+  if (first_.empty()) first_ = at(mark, sentence);
+}
+
+std::string YamlErrors::at(const YAML::Mark& mark, const std::string& sentence) const {
+  return fmt::format("{}:{}:{}: {}", path_, mark.line + 1, mark.column + 1, sentence);
+}
+
+std::string describe(const YAML::Node& node) {
+  if (!node.IsDefined() || node.IsNull()) return "nothing";
+  if (node.IsMap()) return "a mapping";
+  if (node.IsSequence()) return node.size() == 0 ? "an empty list" : "a list";
+  return quote(node.Scalar());
+}
+
+std::string suggestion(std::string_view word, const std::vector<std::string_view>& known) {
+  const auto meant = nearest(word, known);
+  return meant.empty() ? std::string() : fmt::format("; did you mean \"{}\"?", meant);
+}
+
+YamlMap::YamlMap(const YAML::Node& node, std::string_view what, const YamlKeys& keys, YamlErrors& errors)
+    : mark_(node.Mark()) {
+  if (!node.IsMap()) {
+    errors.fail(node.Mark(), fmt::format("expected {} as a mapping, found {}", what, describe(node)));
+    return;
+  }
+  for (const auto& entry : node) {
+    if (errors.failed()) return;
+    const YAML::Mark where = entry.first.Mark();
+    if (!entry.first.IsScalar()) {
+      errors.fail(where, fmt::format("expected a key of {}, found {}", what, describe(entry.first)));
+      return;
+    }
+    const std::string& key = entry.first.Scalar();
+    if (std::ranges::find(keys.later, key) != keys.later.end()) {
+      errors.fail(where, fmt::format("{} is not available in this version", quote(key)));
+    } else if (std::ranges::find(keys.known, key) == keys.known.end()) {
+      errors.fail(where, fmt::format("expected a key of {} ({}), found {}{}", what, fmt::join(keys.known, ", "),
+                                     quote(key), suggestion(key, keys.known)));
+    } else if (!values_.emplace(key, entry.second).second) {
+      errors.fail(where, fmt::format("expected each key once, found {} again", quote(key)));
+    }
+    key_marks_.emplace(key, where);
+  }
+}
+
+std::string read_text(const YAML::Node& node, std::string_view expected, YamlErrors& errors) {
+  if (!node.IsScalar() || node.Scalar().empty()) {
+    errors.fail(node.Mark(), fmt::format("expected {}, found {}", expected, describe(node)));
+    return {};
+  }
+  if (!utf8_valid(node.Scalar()) || node.Scalar().find('\0') != std::string::npos) {
+    errors.fail(node.Mark(), fmt::format("expected {}, found bytes that are not text", expected));
+    return {};
+  }
+  return node.Scalar();
+}
+
+uint32_t read_number(const YAML::Node& node, uint32_t max, YamlErrors& errors) {
+  uint32_t value = 0;
+  if (node.IsScalar()) {
+    const std::string& text = node.Scalar();
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error == std::errc() && end == text.data() + text.size() && value <= max) return value;
+  }
+  errors.fail(node.Mark(), fmt::format("expected a whole number from 0 to {}, found {}", max, describe(node)));
+  return 0;
+}
+
+std::vector<YamlText> read_texts(const YAML::Node& node, std::string_view expected, YamlErrors& errors) {
+  std::vector<YamlText> texts;
+  if (!node.IsSequence() || node.size() == 0) {
+    errors.fail(node.Mark(), fmt::format("expected a list of {}, found {}", expected, describe(node)));
+    return texts;
+  }
+  for (const auto& item : node) {
+    YamlText text{read_text(item, expected, errors), item.Mark()};
+    if (std::ranges::find(texts, text.text, &YamlText::text) != texts.end()) {
+      errors.fail(text.mark, fmt::format("expected each of {} once, found {} again", expected, describe(item)));
+    }
+    texts.push_back(std::move(text));
+  }
+  return texts;
+}
+
+}  // namespace sluice::rules

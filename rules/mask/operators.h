@@ -1,0 +1,25 @@
+// The operators redact and mask over text. `null` needs no code here: the caller sends NULL.
+#pragma once
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+#include "rules/mask/mask_spec.h"
+
+namespace sluice::rules {
+
+/// What one character is in the text that is masked.
+enum class Characters : uint8_t {
+  Utf8,         ///< A UTF-8 sequence; a byte that starts none is a character by itself.
+  JsonEscaped,  ///< The same, and an escape of RFC 8259 section 7 is one (a surrogate pair too).
+};
+
+/// Bytes (1 or more) of the character at the front of `text`, which must not be empty.
+[[nodiscard]] size_t character_size(std::string_view text, Characters characters);
+
+/// Appends the masked form of `value`. Redact appends nothing. Mask replaces every character, also
+/// separators, one for one, but the kept ones; no longer than keep_first + keep_last: all of them.
+/// spec.op must not be Null.
+void append_masked(const MaskSpec& spec, std::string_view value, Characters characters, std::vector<char>& out);
+
+}  // namespace sluice::rules

@@ -1,0 +1,175 @@
+#include "rules/ruleset/mask_index.h"
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <unordered_set>
+
+#include "rules/ruleset/ruleset_data.h"
+
+namespace sluice::rules {
+namespace {
+
+// OIDs below it belong to what every PostgreSQL ships (transam.h, FirstNormalObjectId).
+constexpr uint32_t first_normal_oid = 16384;
+constexpr size_t cached_indexes_max = 8;
+
+bool holds_rows(const CatalogRelation& relation) {
+  return relation.kind == 'r' || relation.kind == 'p' || relation.kind == 'f';
+}
+
+class Builder {
+ public:
+  Builder(const RuleSet& rules, const Catalog& catalog) : rules_(rules.data().rules), catalog_(catalog) {}
+
+  MaskIndex build() {
+    for (const auto& [oid, relation] : catalog_.relations) {
+      index_.by_name[relation.name].push_back({relation.schema, oid});
+      for (const uint32_t source : relation.reads_from) readers_[source].push_back(oid);
+    }
+    for (uint32_t rule = 0; rule < rules_.size(); ++rule) {
+      for (const ColumnName& column : rules_[rule].result.columns) {
+        seed(rule, column);
+        seed_unknown_sources(rule);
+      }
+    }
+    return std::move(index_);
+  }
+
+ private:
+  void seed(uint32_t rule, const ColumnName& column) {
+    const auto named = index_.by_name.find(column.table);
+    if (named == index_.by_name.end()) return;
+    for (const auto& [schema, oid] : named->second) {
+      if (schema != column.schema) continue;
+      // Rows of a child are read through its parents, and the rule on a table covers its children.
+      for (const uint32_t parent : reached(oid, [&](uint32_t now) { return parents(now); })) {
+        if (parent != oid && !has_column(parent, column.column)) continue;
+        mask_by_name(rule, parent, column.column);
+        mask_readers(rule, parent);
+      }
+      for (const uint32_t child : reached(oid, [&](uint32_t now) { return children(now); })) {
+        mask_by_name(rule, child, column.column);
+        mask_readers(rule, child);
+      }
+    }
+  }
+
+  // A relation that reads one this catalog does not have may read anything.
+  void seed_unknown_sources(uint32_t rule) {
+    for (const auto& [source, readers] : readers_) {
+      if (source < first_normal_oid || catalog_.relations.contains(source)) continue;
+      mask_readers(rule, source);
+      for (const uint32_t reader : readers) add(reader, {rule, 0, true});
+    }
+  }
+
+  template <typename Step>
+  std::unordered_set<uint32_t> reached(uint32_t from, Step step) const {
+    std::unordered_set<uint32_t> seen{from};
+    std::vector<uint32_t> pending{from};
+    while (!pending.empty()) {
+      const uint32_t now = pending.back();
+      pending.pop_back();
+      for (const uint32_t next : step(now)) {
+        if (seen.insert(next).second) pending.push_back(next);
+      }
+    }
+    return seen;
+  }
+
+  std::vector<uint32_t> parents(uint32_t oid) const {
+    const CatalogRelation& relation = catalog_.relations.at(oid);
+    if (!holds_rows(relation)) return {};
+    std::vector<uint32_t> known = relation.reads_from;
+    std::erase_if(known, [&](uint32_t parent) { return !catalog_.relations.contains(parent); });
+    return known;
+  }
+
+  std::vector<uint32_t> children(uint32_t oid) const { return readers(oid, true); }
+  std::vector<uint32_t> views(uint32_t oid) const { return readers(oid, false); }
+
+  std::vector<uint32_t> readers(uint32_t oid, bool with_rows) const {
+    const auto found = readers_.find(oid);
+    if (found == readers_.end()) return {};
+    std::vector<uint32_t> wanted = found->second;
+    std::erase_if(wanted, [&](uint32_t reader) { return holds_rows(catalog_.relations.at(reader)) != with_rows; });
+    return wanted;
+  }
+
+  bool has_column(uint32_t oid, const std::string& column) const {
+    const auto& columns = catalog_.relations.at(oid).columns;
+    return std::ranges::find(columns, column, &CatalogColumn::name) != columns.end();
+  }
+
+  void mask_by_name(uint32_t rule, uint32_t oid, const std::string& column) {
+    const auto& columns = catalog_.relations.at(oid).columns;
+    const auto found = std::ranges::find(columns, column, &CatalogColumn::name);
+    // A column that is gone may have been renamed: nothing of the table is shown until the rule is mended.
+    add(oid, found == columns.end() ? RelationMask{rule, 0, true} : RelationMask{rule, found->attribute, false});
+  }
+
+  // Views and materialised views that reach `oid`: every column.
+  void mask_readers(uint32_t rule, uint32_t oid) {
+    for (const uint32_t view : reached(oid, [&](uint32_t now) { return views(now); })) {
+      if (view != oid) add(view, {rule, 0, true});
+    }
+  }
+
+  void add(uint32_t oid, RelationMask mask) {
+    auto& masks = index_.by_oid[oid];
+    if (std::ranges::find(masks, mask) == masks.end()) masks.push_back(mask);
+  }
+
+  const std::vector<Rule>& rules_;
+  const Catalog& catalog_;
+  MaskIndex index_;
+  std::unordered_map<uint32_t, std::vector<uint32_t>> readers_;
+};
+
+struct CachedIndex {
+  uint64_t generation = 0;
+  Digest hash{};
+  uint64_t lineage = 0;
+  uint64_t version = 0;
+  std::unique_ptr<MaskIndex> index;
+};
+
+}  // namespace
+
+MaskIndex make_mask_index(const RuleSet& rules, const Catalog& catalog) { return Builder(rules, catalog).build(); }
+
+const MaskIndex& cached_mask_index(const RuleSet& rules, const Catalog& catalog) {
+  // One cache a thread, so lanes share nothing.
+  thread_local std::array<CachedIndex, cached_indexes_max> cache;
+  thread_local size_t oldest = 0;
+  for (const CachedIndex& entry : cache) {
+    if (entry.index && entry.lineage == catalog.lineage && entry.version == catalog.version &&
+        entry.generation == rules.generation() && entry.hash == rules.hash()) {
+      return *entry.index;
+    }
+  }
+  CachedIndex& entry = cache[oldest];
+  oldest = (oldest + 1) % cached_indexes_max;
+  entry = {rules.generation(), rules.hash(), catalog.lineage, catalog.version,
+           std::make_unique<MaskIndex>(make_mask_index(rules, catalog))};
+  return *entry.index;
+}
+
+std::vector<std::string> unresolved_columns(const RuleSet& rules, const Catalog& catalog, std::string_view target) {
+  std::vector<std::string> unresolved;
+  for (const Rule& rule : rules.data().rules) {
+    if (!rule.target.empty() && rule.target != target) continue;
+    for (const ColumnName& wanted : rule.result.columns) {
+      const bool found = std::ranges::any_of(catalog.relations, [&](const auto& entry) {
+        const CatalogRelation& relation = entry.second;
+        return relation.schema == wanted.schema && relation.name == wanted.table &&
+               std::ranges::find(relation.columns, wanted.column, &CatalogColumn::name) != relation.columns.end();
+      });
+      if (!found) unresolved.push_back(rule.id + ": " + wanted.schema + "." + wanted.table + "." + wanted.column);
+    }
+  }
+  return unresolved;
+}
+
+}  // namespace sluice::rules

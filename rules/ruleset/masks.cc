@@ -1,0 +1,223 @@
+// Column masks: who reads a masked relation, what cannot be carried, and what each result column becomes.
+#include <algorithm>
+#include <array>
+#include <string_view>
+
+#include "base/assert.h"
+#include "rules/mask/types.h"
+#include "rules/ruleset/mask_index.h"
+#include "rules/ruleset/ruleset.h"
+#include "rules/ruleset/ruleset_data.h"
+
+namespace sluice::rules {
+namespace {
+
+constexpr uint32_t first_normal_oid = 16384;  // Below: what every PostgreSQL ships (transam.h).
+
+constexpr std::string_view copy_message = "COPY TO STDOUT cannot carry the masks of this result";
+constexpr std::string_view copy_hint = "Read the rows with a SELECT.";
+constexpr std::string_view export_message = "it takes rows under a mask out of the reach of the mask";
+constexpr std::string_view export_hint = "Leave the masked columns out, or read the rows with a SELECT.";
+constexpr std::string_view explain_message = "plans quote values, and they carry no origin to mask them by";
+constexpr std::string_view explain_hint = "EXPLAIN works on relations without a masked column.";
+constexpr std::string_view update_message = "it reads a masked column into a write";
+constexpr std::string_view update_hint = "Masked columns may be assigned to, not read, by a write.";
+constexpr std::string_view alter_message = "it changes what a mask is bound to";
+constexpr std::string_view code_message = "code of the caller's own could read masked columns unseen";
+constexpr std::string_view code_hint = "Send the statements themselves.";
+
+// Relations that quote values of other tables' columns.
+constexpr std::array<std::string_view, 5> statistics_relations = {
+    "pg_stats", "pg_statistic", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic_ext_data"};
+
+// Functions of pg_catalog that hand a value to somebody else, or keep it for later.
+constexpr std::array<std::string_view, 7> export_functions = {
+    "pg_notify", "set_config", "pg_logical_emit_message", "lo_from_bytea", "lo_put", "lowrite", "lo_export"};
+
+std::string_view without_pg_catalog(std::string_view name) {
+  constexpr std::string_view prefix = "pg_catalog.";
+  return name.starts_with(prefix) ? name.substr(prefix.size()) : name;
+}
+
+bool is_system(const RelationUse& use) {
+  if (use.schema.empty()) return use.name.starts_with("pg_");
+  return use.schema == "pg_catalog" || use.schema == "information_schema";
+}
+
+bool is_statistics(const RelationUse& use) {
+  return is_system(use) && std::ranges::find(statistics_relations, use.name) != statistics_relations.end();
+}
+
+bool is_export_function(const std::string& name) {
+  return std::ranges::find(export_functions, without_pg_catalog(name)) != export_functions.end();
+}
+
+bool is_name_character(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+         static_cast<uint8_t>(c) >= 0x80;
+}
+
+// The last word, or the last other character, of `text`.
+std::string_view last_token(std::string_view text) {
+  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
+  size_t size = 0;
+  while (size < text.size() && is_name_character(text[text.size() - 1 - size])) size += 1;
+  return text.substr(text.size() - std::max<size_t>(size, text.empty() ? 0 : 1));
+}
+
+char next_character(std::string_view text) {
+  const size_t at = text.find_first_not_of(' ');
+  return at == std::string_view::npos ? '\0' : text[at];
+}
+
+// `name` stands in the canonical text anywhere but as the target of an assignment (`set name =`).
+bool reads_name(std::string_view canonical, std::string_view name) {
+  for (size_t at = canonical.find(name); at != std::string_view::npos; at = canonical.find(name, at + 1)) {
+    const auto before = canonical.substr(0, at);
+    const auto behind = canonical.substr(at + name.size());
+    if (!before.empty() && is_name_character(before.back())) continue;
+    if (!behind.empty() && is_name_character(behind.front())) continue;
+    const auto previous = last_token(before);
+    const bool assigned = (previous == "set" || previous == ",") && next_character(behind) == '=';
+    if (!assigned) return true;
+  }
+  return false;
+}
+
+Decision unmaskable(std::string_view message, std::string_view hint) {
+  return {Verdict::Deny, Reason::Unmaskable, {}, message, hint};
+}
+
+constexpr Decision nothing_against{Verdict::Allow, Reason::Default, {}, {}, {}};
+
+}  // namespace
+
+bool BoundRules::under_mask(const RelationUse& use, const Catalog* catalog) const {
+  if (catalog == nullptr) return true;
+  const MaskIndex& index = cached_mask_index(*set_, *catalog);
+  const auto named = index.by_name.find(use.name);
+  bool known = false;
+  if (named != index.by_name.end()) {
+    for (const auto& [schema, oid] : named->second) {
+      if (!use.schema.empty() && use.schema != schema) continue;
+      known = true;
+      const auto masks = index.by_oid.find(oid);
+      if (masks == index.by_oid.end()) continue;
+      if (std::ranges::any_of(masks->second, [&](const RelationMask& mask) { return bound(mask.rule); })) return true;
+    }
+  }
+  // Not in the catalog: made in this transaction, or a second ago. It may read anything.
+  return !known && !is_system(use);
+}
+
+bool BoundRules::reads_masked(const Facts& facts, const Catalog* catalog) const {
+  if (!column_masks_) return false;
+  if (facts.opaque) return true;
+  return std::ranges::any_of(facts.relations, [&](const RelationUse& use) { return under_mask(use, catalog); });
+}
+
+bool BoundRules::names_masked_column(const Facts& facts) const {
+  std::string_view text = facts.canonical;
+  if (!facts.kinds.has(StatementKind::Update) && !facts.kinds.has(StatementKind::Merge)) {
+    const size_t conflict = text.find(" on conflict ");
+    if (conflict == std::string_view::npos) return false;
+    text.remove_prefix(conflict);
+  }
+  for (const uint32_t rule : result_rules_) {
+    const ResultRule& result = set_->data().rules[rule].result;
+    if (result.inference_allowed) continue;
+    for (const ColumnName& column : result.columns) {
+      if (reads_name(text, column.column)) return true;
+    }
+  }
+  return false;
+}
+
+Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) const {
+  using enum StatementKind;
+  if (!masks_live()) return nothing_against;
+  // CopyData is not looked into: no mask can be carried, so none may be needed.
+  if (facts.kinds.has(CopyOut)) return unmaskable(copy_message, copy_hint);
+  if (!column_masks_) return nothing_against;
+
+  if (facts.guard == Guard::StatisticsOfMasked || std::ranges::any_of(facts.relations, is_statistics)) {
+    return {Verdict::Deny, Reason::Guard, {}, explain(Guard::StatisticsOfMasked), {}};
+  }
+  if (facts.kinds.has(Do) || (facts.opaque && facts.kinds.has(Create))) return unmaskable(code_message, code_hint);
+  if (facts.kinds.has(Create) && facts.kinds.has(Execute)) return unmaskable(export_message, export_hint);
+  if (!reads_masked(facts, catalog)) return nothing_against;
+
+  if (facts.kinds.has(Explain)) return unmaskable(explain_message, explain_hint);
+  if (facts.kinds.has(CopyFile) || facts.kinds.has(CopyProgram)) return unmaskable(export_message, export_hint);
+  if (std::ranges::any_of(facts.functions, is_export_function)) return unmaskable(export_message, export_hint);
+
+  bool masked = false;
+  bool masked_source = false;
+  bool other_written = false;
+  for (const RelationUse& use : facts.relations) {
+    const bool here = under_mask(use, catalog);
+    masked |= here;
+    masked_source |= here && use.read;
+    other_written |= !here && use.write;
+  }
+  if (masked && facts.kinds.has(Alter)) return unmaskable(alter_message, {});
+
+  // What an opaque function of a SELECT writes is its owner's doing; here the text itself writes.
+  const bool writes_rows = facts.kinds.has(Insert) || facts.kinds.has(Update) || facts.kinds.has(Merge);
+  const bool selects = facts.kinds.has(Select);
+  const bool returns = reads_name(facts.canonical, "returning");  // Rows of one write may feed another.
+  if (masked_source && selects && (writes_rows || facts.kinds.has(Create))) return unmaskable(export_message, export_hint);
+  if (masked && writes_rows && other_written && (masked_source || selects || returns)) {
+    return unmaskable(export_message, export_hint);
+  }
+  if (masked && writes_rows && names_masked_column(facts)) return unmaskable(update_message, update_hint);
+  return nothing_against;
+}
+
+ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const {
+  const TypeClass type = type_class(column.type_oid);
+  ColumnPlan plan{CellAction::Null, {}, column.type_oid, column.binary, {}};
+  if (column_masks_) {
+    if (column.table_oid == 0 || catalog == nullptr) {
+      if (tainted) return plan;
+    } else if (!catalog->relations.contains(column.table_oid)) {
+      if (column.table_oid >= first_normal_oid) return plan;
+    } else if (const MaskIndex& index = cached_mask_index(*set_, *catalog); index.by_oid.contains(column.table_oid)) {
+      const Rule* masking = nullptr;
+      MaskSpec spec;
+      for (const RelationMask& mask : index.by_oid.at(column.table_oid)) {
+        if (!bound(mask.rule)) continue;
+        const Rule& rule = set_->data().rules[mask.rule];
+        const bool whole = mask.whole || column.attribute == 0;
+        if (!whole && mask.attribute != column.attribute) continue;
+        const MaskSpec its = whole ? MaskSpec{MaskOperator::Null, 0, 0, '*'} : rule.result.mask;
+        spec = masking == nullptr ? its : stricter(spec, its);
+        masking = masking == nullptr ? &rule : masking;
+      }
+      if (masking != nullptr) {
+        plan.rule = masking->id;
+        if (spec.op == MaskOperator::Null || type != TypeClass::Text) return plan;
+        plan.action = CellAction::Mask;
+        plan.spec = spec;
+        return plan;
+      }
+    }
+  }
+  const bool number = type == TypeClass::Integer || type == TypeClass::Numeric || type == TypeClass::NullOnHit;
+  const bool looked_at = value_masks_ && type != TypeClass::Skip && (!number || value_types_.has(DataType::CreditCard));
+  plan.action = looked_at ? CellAction::Scan : CellAction::Pass;
+  return plan;
+}
+
+MaskPlan BoundRules::plan(const ResultShape& shape, bool tainted, const Catalog* catalog) const {
+  MaskPlan plan;
+  plan.columns.reserve(shape.size());
+  plan.passes_all = true;
+  for (const ResultColumn& column : shape) {
+    plan.columns.push_back(plan_column(column, tainted, catalog));
+    plan.passes_all &= plan.columns.back().action == CellAction::Pass;
+  }
+  return plan;
+}
+
+}  // namespace sluice::rules

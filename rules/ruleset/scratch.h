@@ -1,0 +1,15 @@
+// The insides of Scratch: for this folder only.
+#pragma once
+#include <vector>
+
+#include "rules/detect/hyperscan.h"
+#include "rules/ruleset/ruleset.h"
+
+namespace sluice::rules {
+
+struct Scratch::Impl {
+  HsScratch hyperscan;
+  std::vector<bool> pattern_hits;  ///< By rule index; written by one judge() at a time.
+};
+
+}  // namespace sluice::rules
