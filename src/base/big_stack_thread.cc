@@ -23,6 +23,7 @@ struct BigStackThread::State {
   std::move_only_function<void()> run;
 };
 
+BigStackThread::BigStackThread() = default;
 BigStackThread::BigStackThread(BigStackThread&& other) noexcept = default;
 
 BigStackThread& BigStackThread::operator=(BigStackThread&& other) noexcept {

@@ -18,7 +18,7 @@ class BigStackThread {
  public:
   static constexpr size_t stack_size = size_t{256} << 20;  ///< Bytes, without the guard page.
 
-  BigStackThread() = default;  ///< No thread: joinable() is false.
+  BigStackThread();  ///< No thread: joinable() is false.
   BigStackThread(BigStackThread&& other) noexcept;
   BigStackThread& operator=(BigStackThread&& other) noexcept;
   BigStackThread(const BigStackThread&) = delete;

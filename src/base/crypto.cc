@@ -57,6 +57,22 @@ Digest sha256(Bytes data) {
   return out;
 }
 
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  SLUICE_ASSERT(context_ != nullptr);
+  SLUICE_ASSERT(EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) == 1);
+}
+Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+void Sha256::update(Bytes piece) {
+  SLUICE_ASSERT(EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), piece.data(), piece.size()) == 1);
+}
+Digest Sha256::finish() {
+  Digest out;
+  unsigned int size = 0;
+  SLUICE_ASSERT(EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), reinterpret_cast<unsigned char*>(out.data()), &size) == 1);
+  SLUICE_ASSERT(size == out.size());
+  return out;
+}
+
 Digest hmac_sha256(Bytes key, Bytes data) {
   Digest out;
   unsigned int size = 0;

@@ -12,6 +12,21 @@ namespace sluice {
 using Digest = std::array<std::byte, 32>;  ///< A SHA-256 or HMAC-SHA-256 value.
 
 [[nodiscard]] Digest sha256(Bytes data);
+/// SHA-256 of bytes that come in pieces.
+class Sha256 {
+ public:
+  Sha256();
+  ~Sha256();
+  Sha256(const Sha256&) = delete;
+  Sha256& operator=(const Sha256&) = delete;
+  void update(Bytes piece);
+  /// Ends the object's use.
+  [[nodiscard]] Digest finish();
+
+ private:
+  void* context_;  // EVP_MD_CTX, kept out of this header.
+};
+
 [[nodiscard]] Digest hmac_sha256(Bytes key, Bytes data);
 /// PBKDF2-HMAC-SHA-256 with a 32-byte result: SCRAM's Hi() (RFC 5802 section 2.2). Takes about
 /// 0.25 µs an iteration: callers cap `iterations` before they call.

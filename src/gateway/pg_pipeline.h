@@ -1,0 +1,95 @@
+// What the server still owes the client, in order. Every message that the server answers has an entry;
+// answers are matched with the front. This is how a refusal stands in its own place, a portal keeps
+// its own masks, and an outcome finds its intent, however deep the client pipelines.
+#pragma once
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "model/facts.h"
+#include "model/verdict.h"
+#include "rules/ruleset/analyzer.h"
+#include "rules/ruleset/ruleset.h"
+
+namespace sluice::gateway {
+
+/// A text the client prepared, or sent as a simple query: judged once, judged again when rules change.
+struct Statement {
+  uint64_t id = 0;             ///< In records.
+  std::string text;            ///< To record: secrets blanked.
+  bool text_is_digest = false;
+  rules::FactsPtr facts;       ///< Null: the grammar did not understand it.
+  Decision decision;
+  uint64_t generation = 0;     ///< Of the rules that decided.
+  bool tainted = false;        ///< May read something under a column mask.
+};
+using StatementPtr = std::shared_ptr<Statement>;
+
+/// A mask plan with the rules it was made by, which it borrows from.
+struct BoundPlan {
+  std::shared_ptr<const rules::BoundRules> rules;
+  rules::MaskPlan plan;
+};
+using PlanPtr = std::shared_ptr<const BoundPlan>;
+
+struct Portal {
+  StatementPtr statement;
+  PlanPtr plan;                ///< Null: not described yet.
+  bool described = false;      ///< A Describe of this portal is on its way or answered.
+  uint64_t intent_seq = 0;     ///< Of the Bind that made it; 0 once its outcome is written.
+  uint64_t started_ns = 0;
+};
+using PortalPtr = std::shared_ptr<Portal>;
+
+/// Why something was refused: what the client is told in place of the server's own error.
+struct Refusal {
+  std::string sqlstate = "42501";
+  std::string message;
+  std::string detail;
+  std::string hint;
+  std::string expected_sqlstate;  ///< Of the server's error for the substitute; another one is relayed.
+};
+
+enum class EntryKind : uint8_t { Query, Parse, Bind, DescribeStatement, DescribePortal, Execute, Close, Sync };
+
+struct Entry {
+  EntryKind kind = EntryKind::Sync;
+  bool injected = false;          ///< Ours, not the client's: its answer is swallowed.
+  bool probe = false;             ///< A Parse that only asks whether the server knows the text.
+  bool copy_in = false;           ///< An Execute that may start COPY FROM STDIN.
+  StatementPtr statement;
+  PortalPtr portal;
+  std::unique_ptr<Refusal> refusal;
+  std::string name;               ///< Statement name of a Parse.
+  uint64_t intent_seq = 0;        ///< 0: no outcome is owed.
+  uint64_t started_ns = 0;
+  uint64_t rows = 0;
+  uint64_t bytes = 0;
+  uint64_t masked_cells = 0;
+  std::string tag;
+};
+
+class Pipeline {
+ public:
+  static constexpr size_t depth_max = 4096;
+
+  Entry& push(EntryKind kind) {
+    Entry& e = entries_.emplace_back();
+    e.kind = kind;
+    return e;
+  }
+  [[nodiscard]] bool empty() const { return entries_.empty(); }
+  [[nodiscard]] size_t size() const { return entries_.size(); }
+  [[nodiscard]] Entry& front() { return entries_.front(); }
+  [[nodiscard]] Entry& back() { return entries_.back(); }
+  void pop() { entries_.pop_front(); }
+  [[nodiscard]] bool full() const { return entries_.size() >= depth_max; }
+  [[nodiscard]] auto begin() { return entries_.begin(); }
+  [[nodiscard]] auto end() { return entries_.end(); }
+
+ private:
+  std::deque<Entry> entries_;
+};
+
+}  // namespace sluice::gateway

@@ -1,0 +1,573 @@
+// Messages from the server: matched with what was asked, masked where a plan says so, and forwarded.
+#include <fmt/format.h>
+
+#include <array>
+
+#include "base/text.h"
+#include "gateway/pg_session.h"
+#include "protocols/postgres/messages.h"
+
+namespace sluice::gateway {
+namespace {
+
+constexpr size_t send_queue_max = 256U << 10;
+constexpr size_t batch_rows_max = 256;
+constexpr size_t batch_bytes_max = 256U << 10;
+
+/// What a class of SQLSTATEs means (manual, appendix A): all that is told where a message's own text
+/// could quote a masked value.
+std::string_view class_text(std::string_view sqlstate) {
+  static constexpr std::pair<std::string_view, std::string_view> classes[] = {
+      {"00", "successful completion"},       {"01", "warning"},
+      {"02", "no data"},                     {"08", "connection exception"},
+      {"0A", "feature not supported"},       {"20", "case not found"},
+      {"21", "cardinality violation"},       {"22", "data exception"},
+      {"23", "integrity constraint violation"}, {"24", "invalid cursor state"},
+      {"25", "invalid transaction state"},   {"26", "invalid statement name"},
+      {"28", "invalid authorization"},       {"2B", "dependent objects exist"},
+      {"34", "invalid cursor name"},         {"3D", "invalid catalog name"},
+      {"3F", "invalid schema name"},         {"40", "transaction rollback"},
+      {"42", "syntax error or access rule violation"}, {"44", "WITH CHECK OPTION violation"},
+      {"53", "insufficient resources"},      {"54", "program limit exceeded"},
+      {"55", "object not in prerequisite state"}, {"57", "operator intervention"},
+      {"58", "system error"},                {"P0", "PL/pgSQL error"},
+      {"XX", "internal error"},
+  };
+  for (const auto& [code, text] : classes) {
+    if (sqlstate.starts_with(code)) return text;
+  }
+  return "error";
+}
+
+}  // namespace
+
+void PgSession::pump_server() {
+  if (!server_.open()) return;
+  io::SliceQueue& in = server_.inbox();
+  LaneScratch& scratch = lane_.scratch();
+  while (state_ == State::Ready) {
+    if (client_.unsent() + server_run_ > send_queue_max) break;
+    const size_t available = in.bytes() - server_run_;
+    if (available == 0) break;
+    if (server_stream_left_ > 0) {
+      const size_t n = std::min<uint64_t>(server_stream_left_, available);
+      server_run_ += n;
+      server_stream_left_ -= n;
+      if (server_run_ >= io::slab_size) flush_server_run();
+      continue;
+    }
+    const auto header = pg::backend_header(in.view(server_run_, std::min(available, pg::header_size), scratch.header));
+    if (!header) {
+      (void)server_violation(pg::explain(header.error()));
+      return;
+    }
+    if (!*header) break;
+    const size_t frame_size = (*header)->frame_size();
+    const pg::Backend type = (*header)->backend();
+    if (type == pg::Backend::DataRow) {
+      if (!pump_row(**header, available)) break;
+      continue;
+    }
+    if (type == pg::Backend::CopyData) {
+      if (!server_in_copy_out_) {
+        (void)server_violation("CopyData outside COPY");
+        return;
+      }
+      pipeline_.front().bytes += frame_size;
+      server_run_ += pg::header_size;
+      server_stream_left_ = (*header)->body_size;
+      continue;
+    }
+    if (available < frame_size) break;
+    const Bytes body = in.view(server_run_ + pg::header_size, (*header)->body_size, scratch.message);
+    switch (take_server_message(**header, body)) {
+      case Answer::Keep: server_run_ += frame_size; break;
+      case Answer::Replace:
+      case Answer::Drop: {
+        flush_server_run();
+        in.drop(frame_size);
+        if (!scratch.out.empty() && !send_client(scratch.out)) return;
+        break;
+      }
+      case Answer::Over: return;
+    }
+    if (server_run_ >= io::slab_size) flush_server_run();
+  }
+  if (state_ == State::Ready) flush_server_run();
+}
+
+void PgSession::flush_server_run() {
+  if (server_run_ == 0 || !client_.open()) return;
+  bytes_to_client_ += server_run_;
+  lane_.metrics().bytes_to_client.add(server_run_);
+  client_.forward(server_.inbox(), std::exchange(server_run_, 0));
+}
+
+PgSession::Answer PgSession::server_violation(std::string_view what) {
+  lane_.log().log(LogLevel::Error, "target-protocol-violation",
+                  {{"session", audit::to_string(cursor_.id)}, {"target", target_settings().name}, {"reason", what}});
+  fatal("08P01", fmt::format("target \"{}\" broke the protocol: {}", target_settings().name, what));
+  return Answer::Over;
+}
+
+PgSession::Answer PgSession::take_server_message(const pg::Header& header, Bytes body) {
+  lane_.scratch().out.clear();
+  switch (header.backend()) {
+    case pg::Backend::ParseComplete: return take_parse_complete();
+    case pg::Backend::BindComplete: return take_bind_complete();
+    case pg::Backend::CloseComplete:
+      if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Close) return server_violation("CloseComplete for nothing");
+      pipeline_.pop();
+      return Answer::Keep;
+    case pg::Backend::ParameterDescription:
+      if (pipeline_.empty() || pipeline_.front().kind != EntryKind::DescribeStatement) {
+        return server_violation("ParameterDescription for nothing");
+      }
+      return Answer::Keep;
+    case pg::Backend::RowDescription: return take_description(true, body);
+    case pg::Backend::NoData: return take_description(false, body);
+    case pg::Backend::CommandComplete: {
+      const auto tag = pg::parse_command_complete(body);
+      if (!tag) return server_violation("malformed CommandComplete");
+      return take_completion(*tag, false);
+    }
+    case pg::Backend::EmptyQueryResponse: return take_completion({}, false);
+    case pg::Backend::PortalSuspended: return take_completion({}, true);
+    case pg::Backend::CopyInResponse: return take_copy_response(true);
+    case pg::Backend::CopyOutResponse: return take_copy_response(false);
+    case pg::Backend::CopyDone:
+      if (!server_in_copy_out_) return server_violation("CopyDone outside COPY");
+      server_in_copy_out_ = false;
+      return Answer::Keep;
+    case pg::Backend::ReadyForQuery: return take_ready(body);
+    case pg::Backend::ErrorResponse: return take_error(body);
+    case pg::Backend::NoticeResponse: return take_notice(body);
+    case pg::Backend::NotificationResponse: return take_notification(body);
+    case pg::Backend::ParameterStatus: return take_parameter_status(body);
+    case pg::Backend::Authentication:
+    case pg::Backend::BackendKeyData:
+    case pg::Backend::CopyBothResponse:
+    case pg::Backend::FunctionCallResponse:
+    case pg::Backend::NegotiateProtocolVersion:
+    case pg::Backend::DataRow:
+    case pg::Backend::CopyData: break;
+  }
+  return server_violation("a message that has no place here");
+}
+
+PgSession::Answer PgSession::take_parse_complete() {
+  if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Parse) return server_violation("ParseComplete for nothing");
+  Entry& entry = pipeline_.front();
+  if (entry.refusal) return server_violation("it accepted what can never be valid");
+  if (entry.probe) {
+    // The server knows a text that we do not: the query is refused, in its place, as a statement of
+    // its own, so that an open transaction fails as it would for any error.
+    finish_entry(entry, false, "0A000");
+    const StatementPtr statement = entry.statement;
+    pipeline_.pop();
+    Entry& query = push_entry(EntryKind::Query);
+    auto refusal = make_refusal(*statement);
+    refusal->expected_sqlstate = pg::refused_text_sqlstate;
+    query.refusal = std::move(refusal);
+    std::vector<std::byte> out;
+    pg::build::query(out, pg::refused_text);
+    return send_server(out) ? Answer::Drop : Answer::Over;
+  }
+  finish_entry(entry, true, {});
+  --pending_parses_;
+  if (entry.name.empty()) {
+    unnamed_statement_ = std::move(entry.statement);
+  } else {
+    statement_bytes_ += entry.statement->text.size();
+    statements_[entry.name] = std::move(entry.statement);
+  }
+  pipeline_.pop();
+  return Answer::Keep;
+}
+
+PgSession::Answer PgSession::take_bind_complete() {
+  if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Bind) return server_violation("BindComplete for nothing");
+  Entry& entry = pipeline_.front();
+  if (entry.refusal) return server_violation("it accepted what can never be valid");
+  PortalPtr& place = entry.name.empty() ? unnamed_portal_ : portals_[entry.name];
+  if (place) drop_portal_intent(*place);
+  place = std::move(entry.portal);
+  pipeline_.pop();
+  return Answer::Keep;
+}
+
+PlanPtr PgSession::make_plan(const ResultShape& shape, const Statement* statement, bool named_portal) {
+  auto bound = std::make_shared<BoundPlan>();
+  bound->rules = rules_;
+  bool tainted = statement == nullptr || statement->tainted;
+  if (session_tainted_ && statement != nullptr) {
+    const Facts& facts = *statement->facts;
+    tainted = tainted || named_portal || facts.opaque || facts.kinds.has(StatementKind::Fetch) || facts.kinds.has(StatementKind::Execute);
+  }
+  bound->plan = rules_->plan(shape, tainted, catalog());
+  return bound;
+}
+
+PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
+  if (pipeline_.empty()) return server_violation("a description of nothing");
+  Entry& entry = pipeline_.front();
+  ResultShape& shape = lane_.scratch().shape;
+  if (rows && masks_live_ && entry.kind != EntryKind::DescribeStatement && !pg::parse_row_description(body, shape)) {
+    return server_violation("malformed RowDescription");
+  }
+  switch (entry.kind) {
+    case EntryKind::DescribeStatement: pipeline_.pop(); return Answer::Keep;
+    case EntryKind::DescribePortal: {
+      if (rows && masks_live_ && entry.portal) entry.portal->plan = make_plan(shape, entry.portal->statement.get(), entry.portal != unnamed_portal_);
+      const bool ours = entry.injected;
+      pipeline_.pop();
+      return ours ? Answer::Drop : Answer::Keep;
+    }
+    case EntryKind::Query:
+      if (!rows) break;
+      query_plan_ = masks_live_ ? make_plan(shape, entry.statement.get(), false) : nullptr;
+      return Answer::Keep;
+    default: break;
+  }
+  return server_violation("a description of nothing");
+}
+
+PgSession::Answer PgSession::take_completion(std::string_view tag, bool suspended) {
+  if (pipeline_.empty()) return server_violation("a completion of nothing");
+  Entry& entry = pipeline_.front();
+  if (entry.refusal) return server_violation("it ran what can never be valid");
+  entry.tag = tag;
+  entry.rows += pg::rows_of_tag(tag);
+  if (entry.kind == EntryKind::Query) {
+    if (suspended) return server_violation("PortalSuspended in a simple query");
+    query_plan_.reset();
+    return Answer::Keep;
+  }
+  if (entry.kind != EntryKind::Execute) return server_violation("a completion of nothing");
+  if (suspended) entry.tag = "SUSPENDED";
+  finish_entry(entry, true, {});
+  pipeline_.pop();
+  return Answer::Keep;
+}
+
+PgSession::Answer PgSession::take_copy_response(bool in) {
+  if (pipeline_.empty()) return server_violation("COPY for nothing");
+  Entry& entry = pipeline_.front();
+  if ((entry.kind != EntryKind::Query && entry.kind != EntryKind::Execute) || !entry.statement) return server_violation("COPY for nothing");
+  // Only what was judged as COPY may become one.
+  const KindSet kinds = entry.statement->facts->kinds;
+  if (in) {
+    if (!kinds.has(StatementKind::CopyIn) || client_in_copy_) return server_violation("COPY that was not asked for");
+    client_in_copy_ = true;
+    copy_hash_ = std::make_unique<Sha256>();
+    copy_bytes_ = 0;
+    if (wait_ == Wait::CopyStart) wait_ = Wait::None;
+    return Answer::Keep;
+  }
+  if (!kinds.has(StatementKind::CopyOut)) return server_violation("COPY that was not asked for");
+  if (masks_live_) {
+    fatal("42501", "COPY TO STDOUT cannot be masked, and a mask is live");
+    return Answer::Over;
+  }
+  server_in_copy_out_ = true;
+  return Answer::Keep;
+}
+
+PgSession::Answer PgSession::take_ready(Bytes body) {
+  const auto status = pg::parse_ready_for_query(body);
+  if (!status) return server_violation("malformed ReadyForQuery");
+  if (pipeline_.empty() || (pipeline_.front().kind != EntryKind::Query && pipeline_.front().kind != EntryKind::Sync)) {
+    return server_violation("ReadyForQuery for nothing");
+  }
+  Entry& entry = pipeline_.front();
+  const bool ours = entry.injected;
+  if (entry.refusal && entry.intent_seq != 0) return server_violation("it ran what can never be valid");
+  finish_entry(entry, true, {});
+  pipeline_.pop();
+  query_plan_.reset();
+  transaction_ = *status;
+  client_in_copy_ = false;
+  if (wait_ == Wait::CopyStart) wait_ = Wait::None;
+  if (wait_ == Wait::Probe && pipeline_.empty()) wait_ = Wait::None;
+  if (transaction_ == 'I') {
+    for (auto& [name, portal] : portals_) drop_portal_intent(*portal);
+    portals_.clear();
+  }
+  if (const uint32_t idle = target_settings().limits.idle_timeout_ms; idle != 0 && wait_ == Wait::None && client_run_durable_ == 0) {
+    lane_.reactor().set_timer(timer_, uint64_t{idle} * 1'000'000);
+  }
+  if (lane_.draining() && idle() && !ours) {
+    // The answer is passed on first; terminate() puts its farewell behind it.
+    server_run_ += pg::header_size + body.size();
+    terminate("57P01", "the gateway is shutting down");
+    return Answer::Over;
+  }
+  return ours ? Answer::Drop : Answer::Keep;
+}
+
+void PgSession::finish_entry(Entry& entry, bool success, std::string_view sqlstate) {
+  lane_.metrics().rows.add(entry.rows);
+  if (entry.kind == EntryKind::Bind && entry.portal) drop_portal_intent(*entry.portal);
+  if (entry.intent_seq == 0) return;
+  audit::Outcome outcome{
+      .intent_seq = std::exchange(entry.intent_seq, 0),
+      .success = success,
+      .tag = entry.tag,
+      .sqlstate = sqlstate,
+      .rows = entry.rows,
+      .bytes_to_client = entry.bytes,
+      .masked_cells = entry.masked_cells,
+      .duration_ns = lane_.reactor().now_ns() - entry.started_ns,
+  };
+  if (entry.copy_in && copy_hash_) {
+    outcome.bytes_from_client = copy_bytes_;
+    outcome.from_client_sha256 = copy_hash_->finish();
+    copy_hash_.reset();
+  }
+  lane_.recorder().outcome(cursor_, outcome, lane_.reactor().unix_ns());
+}
+
+void PgSession::skip_to_sync() {
+  client_in_copy_ = false;
+  server_in_copy_out_ = false;
+  if (wait_ == Wait::CopyStart) wait_ = Wait::None;
+  while (!pipeline_.empty() && pipeline_.front().kind != EntryKind::Sync) {
+    Entry& entry = pipeline_.front();
+    if (entry.kind == EntryKind::Parse && !entry.probe) --pending_parses_;
+    finish_entry(entry, false, {});
+    pipeline_.pop();
+  }
+  server_skipping_ = pipeline_.empty();
+}
+
+PgSession::Answer PgSession::take_error(Bytes body) {
+  LaneScratch& scratch = lane_.scratch();
+  pg::ErrorFields& fields = scratch.error;
+  const bool whole = pg::parse_error(body, fields);
+  const std::string code(whole ? fields.code : std::string_view("XX000"));
+  const std::string_view severity = fields.severity_nonlocalized.empty() ? fields.severity : fields.severity_nonlocalized;
+  if (severity == "FATAL" || severity == "PANIC") server_said_fatal_ = true;
+  auto answer = Answer::Keep;
+  if (!whole) {
+    pg::build::error_response(scratch.out, {.severity = server_said_fatal_ ? "FATAL" : "ERROR", .sqlstate = code,
+                                            .message = "the target reported an error without a valid SQLSTATE"});
+    answer = Answer::Replace;
+  } else if (!pipeline_.empty() && pipeline_.front().refusal && pipeline_.front().refusal->expected_sqlstate == code && !server_said_fatal_) {
+    const Refusal& refusal = *pipeline_.front().refusal;
+    pg::build::error_response(scratch.out, {.sqlstate = refusal.sqlstate, .message = refusal.message, .detail = refusal.detail, .hint = refusal.hint});
+    finish_entry(pipeline_.front(), false, refusal.sqlstate);
+    answer = Answer::Replace;
+  } else if (masks_live_) {
+    masked_error(scratch.out, 'E', fields);
+    answer = Answer::Replace;
+  }
+  if (answer == Answer::Replace) bytes_to_client_ += scratch.out.size();
+  if (pipeline_.empty()) {
+    if (!server_said_fatal_) return server_violation("an error for nothing");
+    return answer;
+  }
+  Entry& entry = pipeline_.front();
+  switch (entry.kind) {
+    case EntryKind::Query:
+      finish_entry(entry, false, code);
+      client_in_copy_ = false;
+      server_in_copy_out_ = false;
+      if (wait_ == Wait::CopyStart) wait_ = Wait::None;
+      break;
+    case EntryKind::Sync: break;
+    default:
+      finish_entry(entry, false, code);
+      if (entry.kind == EntryKind::Parse && entry.probe) {
+        // The server does not know the text either: its own error is the answer, and so is its state.
+        pipeline_.pop();
+        pipeline_.front().injected = false;
+        break;
+      }
+      if (entry.kind == EntryKind::Parse) --pending_parses_;
+      pipeline_.pop();
+      skip_to_sync();
+  }
+  return answer;
+}
+
+void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields) {
+  const Statement* statement = pipeline_.empty() ? nullptr : pipeline_.front().statement.get();
+  if (statement == nullptr && !pipeline_.empty() && pipeline_.front().portal) statement = pipeline_.front().portal->statement.get();
+  const bool rebuild = rules_->column_masks_live() && (statement == nullptr || statement->tainted || session_tainted_ ||
+                                                       (statement->facts && statement->facts->opaque));
+  out.push_back(static_cast<std::byte>(type));
+  ByteWriter writer(out);
+  const size_t length_at = out.size();
+  writer.u32(0);
+  const auto add = [&](char field, std::string_view text) {
+    writer.u8(static_cast<uint8_t>(field));
+    writer.c_string(text);
+  };
+  for (const auto& [field, text] : fields.all) {
+    switch (field) {
+      case 'M':
+        add(field, rebuild ? std::string(class_text(fields.code)) + " (the text is withheld, since it may quote masked values)"
+                           : rules::mask_text(*rules_, lane_.rule_scratch(), text));
+        break;
+      case 'D':
+      case 'H':
+      case 'W':
+      case 'q':
+        if (!rebuild) add(field, rules::mask_text(*rules_, lane_.rule_scratch(), text));
+        break;
+      default: add(field, text);
+    }
+  }
+  writer.u8(0);
+  writer.patch_u32(length_at, static_cast<uint32_t>(out.size() - length_at));
+}
+
+PgSession::Answer PgSession::take_notice(Bytes body) {
+  LaneScratch& scratch = lane_.scratch();
+  if (!pg::parse_error(body, scratch.error)) return server_violation("malformed NoticeResponse");
+  if (!masks_live_) return Answer::Keep;
+  masked_error(scratch.out, 'N', scratch.error);
+  return Answer::Replace;
+}
+
+PgSession::Answer PgSession::take_notification(Bytes body) {
+  LaneScratch& scratch = lane_.scratch();
+  const auto notification = pg::parse_notification(body);
+  if (!notification) return server_violation("malformed NotificationResponse");
+  if (!masks_live_) return Answer::Keep;
+  ByteWriter writer(scratch.out);
+  writer.u8('A');
+  writer.u32(0);
+  writer.u32(notification->pid);
+  writer.c_string(rules::mask_text(*rules_, lane_.rule_scratch(), notification->channel));
+  writer.c_string(rules::mask_text(*rules_, lane_.rule_scratch(), notification->payload));
+  writer.patch_u32(1, static_cast<uint32_t>(scratch.out.size() - 1));
+  return Answer::Replace;
+}
+
+PgSession::Answer PgSession::take_parameter_status(Bytes body) {
+  const auto status = pg::parse_parameter_status(body);
+  if (!status) return server_violation("malformed ParameterStatus");
+  const bool unpinned = (status->name == "client_encoding" && status->value != "UTF8") ||
+                        (status->name == "standard_conforming_strings" && status->value != "on");
+  if (unpinned) {
+    // Statements would be read differently by the server than by us.
+    fatal("0A000", fmt::format("the session's {} changed, which the gateway does not allow", status->name));
+    return Answer::Over;
+  }
+  return Answer::Keep;
+}
+
+const BoundPlan* PgSession::row_plan() {
+  Entry& entry = pipeline_.front();
+  if (entry.kind == EntryKind::Query) return query_plan_.get();
+  return entry.portal ? entry.portal->plan.get() : nullptr;
+}
+
+bool PgSession::pump_row(const pg::Header& header, size_t available) {
+  const size_t frame_size = header.frame_size();
+  if (pipeline_.empty() || pipeline_.front().refusal ||
+      (pipeline_.front().kind != EntryKind::Query && pipeline_.front().kind != EntryKind::Execute)) {
+    (void)server_violation("a row for nothing");
+    return false;
+  }
+  if (masks_live_) {
+    const BoundPlan* plan = row_plan();
+    if (plan == nullptr) {
+      (void)server_violation("rows that it did not describe");
+      return false;
+    }
+    if (!plan->plan.passes_all) {
+      if (frame_size > target_settings().limits.masked_row_size_max) {
+        fatal("54000", "a row is too large to be masked", "limits.masked_row_size of the target is the cap.");
+        return false;
+      }
+      if (available < frame_size) return false;
+      return mask_rows(*plan);
+    }
+  }
+  pipeline_.front().bytes += frame_size;
+  if (available >= frame_size) {
+    server_run_ += frame_size;
+  } else {
+    server_run_ += pg::header_size;
+    server_stream_left_ = header.body_size;
+  }
+  if (server_run_ >= io::slab_size) flush_server_run();
+  return true;
+}
+
+bool PgSession::mask_rows(const BoundPlan& bound) {
+  io::SliceQueue& in = server_.inbox();
+  LaneScratch& scratch = lane_.scratch();
+  rules::ResultMasker& masker = lane_.masker();
+  Entry& entry = pipeline_.front();
+  masker.begin(*bound.rules, bound.plan);
+  std::array<uint32_t, batch_rows_max> sizes;
+  size_t count = 0;
+  size_t offset = server_run_;
+  const size_t start = offset;
+  bool straddled = false;
+  while (count < batch_rows_max && offset - start < batch_bytes_max && !straddled) {
+    const size_t available = in.bytes() - offset;
+    const auto header = pg::backend_header(in.view(offset, std::min(available, pg::header_size), scratch.header));
+    if (!header || !*header || (*header)->backend() != pg::Backend::DataRow || available < (*header)->frame_size()) break;
+    if ((*header)->frame_size() > target_settings().limits.masked_row_size_max) break;
+    const Bytes body = in.view(offset + pg::header_size, (*header)->body_size, scratch.message);
+    // A row that lies across two slabs was gathered in the one scratch there is: it ends the batch.
+    straddled = body.data() == scratch.message.data();
+    if (scratch.rows.size() <= count) scratch.rows.resize(count + 1);
+    std::vector<pg::CellView>& cells = scratch.rows[count];
+    if (!pg::parse_data_row(body, cells) || cells.size() != bound.plan.columns.size()) {
+      (void)server_violation("a row that does not fit its description");
+      return false;
+    }
+    scratch.cells.clear();
+    for (const pg::CellView& cell : cells) scratch.cells.push_back({cell.data, cell.size});
+    masker.add_row(scratch.cells);
+    sizes[count++] = static_cast<uint32_t>((*header)->frame_size());
+    offset += (*header)->frame_size();
+  }
+  SLUICE_ASSERT(count > 0);
+  masker.finish();
+  entry.masked_cells += masker.masked_cells();
+  lane_.metrics().masked_cells.add(masker.masked_cells());
+  std::vector<std::byte>& out = scratch.out;  // Goes before whatever is in the run.
+  out.clear();
+  const auto send_out = [&] {
+    entry.bytes += out.size();
+    return out.empty() || send_client(out);
+  };
+  for (size_t row = 0; row < count; ++row) {
+    if (!masker.row_changed(row)) {
+      server_run_ += sizes[row];
+      entry.bytes += sizes[row];
+      continue;
+    }
+    if (server_run_ > 0) {
+      if (!send_out()) return false;
+      flush_server_run();
+    }
+    ByteWriter writer(out);
+    writer.u8('D');
+    const size_t length_at = out.size();
+    writer.u32(0);
+    const std::vector<pg::CellView>& cells = scratch.rows[row];
+    writer.u16(static_cast<uint16_t>(cells.size()));
+    for (size_t column = 0; column < cells.size(); ++column) {
+      if (const rules::Replacement* r = masker.replacement(row, column)) {
+        writer.u32(r->null ? UINT32_MAX : static_cast<uint32_t>(r->value.size()));
+        if (!r->null) writer.bytes(r->value);
+      } else {
+        writer.u32(static_cast<uint32_t>(cells[column].size));
+        if (!cells[column].null()) writer.bytes({cells[column].data, static_cast<size_t>(cells[column].size)});
+      }
+    }
+    writer.patch_u32(length_at, static_cast<uint32_t>(out.size() - length_at));
+    in.drop(sizes[row]);
+  }
+  // `out` precedes the rows in the run; the run itself is flushed by the caller.
+  return send_out();
+}
+
+}  // namespace sluice::gateway

@@ -1,0 +1,289 @@
+#include "gateway/server.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <future>
+
+#include "gateway/catalog_reader.h"
+#include "io/uring_kernel.h"
+
+namespace sluice::gateway {
+namespace {
+
+constexpr int accept_backlog = 4096;
+constexpr unsigned lanes_max = 255;  // A lane has 8 bits of a cancel key.
+
+/// A listening socket of its own for every lane: the kernel spreads connections over them.
+Expected<int> listen_on(const ListenerSettings& listener) {
+  sockaddr_storage address{};
+  socklen_t size = 0;
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address);
+  if (inet_pton(AF_INET, listener.host.c_str(), &v4->sin_addr) == 1) {
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(listener.port);
+    size = sizeof *v4;
+  } else if (inet_pton(AF_INET6, listener.host.c_str(), &v6->sin6_addr) == 1) {
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(listener.port);
+    size = sizeof *v6;
+  } else {
+    return fail(fmt::format("listener {}:{}: not a numeric address", listener.host, listener.port));
+  }
+  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int on = 1;
+  if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+      setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
+      bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(fd, accept_backlog) != 0) {
+    const int error = errno;
+    if (fd >= 0) ::close(fd);
+    return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, std::strerror(error)));
+  }
+  return fd;
+}
+
+}  // namespace
+
+struct Server::LaneThread {
+  unsigned number = 0;
+  LaneMetrics metrics;
+  std::vector<int> listeners;
+  Lane* lane = nullptr;  // Valid while its thread runs; see mutex_.
+  BigStackThread thread;
+  ~LaneThread() {
+    thread.join();
+    for (const int fd : listeners) ::close(fd);
+  }
+};
+
+unsigned Server::lane_count(const Settings& settings) {
+  if (settings.lanes != 0) return std::min(settings.lanes, lanes_max);
+  return std::clamp(std::thread::hardware_concurrency(), 1U, lanes_max);
+}
+
+Server::Server(Inputs inputs) : inputs_(std::move(inputs)) {
+  shared_.settings = &inputs_.settings;
+  shared_.log = &inputs_.log;
+  shared_.ledger = &ledger_;
+  snapshots_.rules = inputs_.rules;
+  snapshots_.keys = inputs_.keys;
+  snapshots_.credentials = inputs_.credentials;
+  SLUICE_ASSERT(inputs_.recorders.size() == lane_count(inputs_.settings));
+}
+
+Server::~Server() { stop(); }
+
+Expected<void> Server::load_tls(Snapshots& into) const {
+  into.listener_tls.clear();
+  into.target_tls.clear();
+  for (const ListenerSettings& listener : inputs_.settings.listeners) {
+    if (!listener.tls) {
+      into.listener_tls.emplace_back();
+      continue;
+    }
+    std::string client_ca = listener.tls->client_ca_file;
+    if (client_ca.empty()) client_ca = inputs_.settings.identity.client_certificate_ca;
+    auto context = tls::ServerContext::load({.certificate_file = listener.tls->certificate_file,
+                                             .key_file = listener.tls->key_file,
+                                             .client_ca_file = client_ca,
+                                             .alpn = {"postgresql"}});
+    if (!context) return std::unexpected(context.error());
+    into.listener_tls.push_back(std::move(*context));
+  }
+  for (const TargetSettings& target : inputs_.settings.targets) {
+    if (target.tls_mode == UpstreamTlsMode::Disable) {
+      into.target_tls.emplace_back();
+      continue;
+    }
+    const auto verify = target.tls_mode == UpstreamTlsMode::VerifyFull ? tls::Verify::ChainAndName
+                        : target.tls_mode == UpstreamTlsMode::VerifyCa ? tls::Verify::Chain
+                                                                       : tls::Verify::None;
+    auto context = tls::ClientContext::load({.verify = verify, .ca_file = target.tls_ca_file});
+    if (!context) return std::unexpected(context.error());
+    into.target_tls.push_back(std::move(*context));
+  }
+  return {};
+}
+
+Expected<void> Server::open_listeners() {
+  for (auto& thread : lanes_) {
+    for (const ListenerSettings& listener : inputs_.settings.listeners) {
+      auto fd = listen_on(listener);
+      if (!fd) return std::unexpected(fd.error());
+      thread->listeners.push_back(*fd);
+    }
+  }
+  return {};
+}
+
+Expected<void> Server::start() {
+  SLUICE_ASSERT(!started_);
+  if (auto loaded = load_tls(snapshots_); !loaded) return loaded;
+  const unsigned count = lane_count(inputs_.settings);
+  for (unsigned i = 0; i < count; ++i) {
+    lanes_.push_back(std::make_unique<LaneThread>());
+    lanes_.back()->number = i;
+  }
+  if (auto opened = open_listeners(); !opened) {
+    lanes_.clear();
+    return opened;
+  }
+  workers_ = std::make_unique<Workers>();
+  if (auto working = workers_->start(std::clamp(count, 1U, 4U)); !working) return working;
+  shared_.workers = workers_.get();
+  shared_.lanes.resize(count);
+  catalog_reader_ = std::make_unique<CatalogReader>(inputs_.settings, inputs_.log, [this](size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns) {
+    to_all([target, database, catalog, verified_ns](Lane& lane) { lane.publish_catalog(target, database, catalog, verified_ns); });
+  });
+  catalog_reader_->set_credentials(snapshots_.credentials);
+  shared_.want_catalog = [this](const TargetSettings& target, const std::string& database) {
+    catalog_reader_->want(static_cast<size_t>(&target - inputs_.settings.targets.data()), database);
+  };
+  started_ = true;
+  for (unsigned i = 0; i < count; ++i) {
+    if (auto running = run_lane(i); !running) {
+      stop();
+      return running;
+    }
+  }
+  // Only now does every lane know the others: accepting starts.
+  to_all([this](Lane& lane) {
+    LaneThread& thread = *lanes_[lane.number()];
+    for (size_t l = 0; l < thread.listeners.size(); ++l) lane.listen(thread.listeners[l], l);
+  });
+  return {};
+}
+
+Expected<void> Server::run_lane(unsigned number) {
+  LaneThread& thread = *lanes_[number];
+  std::promise<Expected<void>> ready;
+  auto answer = ready.get_future();
+  auto started = BigStackThread::start(fmt::format("lane-{}", number), [this, &thread, number, &ready] {
+    const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(number % cores, &set);
+    // Best effort: a container may allow other cores than it shows.
+    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+    const io::ReactorLimits limits;
+    auto kernel = io::UringKernel::create(limits.receive_slabs);
+    if (!kernel) {
+      ready.set_value(std::unexpected(kernel.error()));
+      return;
+    }
+    Lane lane(number, shared_, **kernel, *inputs_.recorders[number], thread.metrics, snapshots_, limits);
+    {
+      const std::lock_guard lock(mutex_);
+      thread.lane = &lane;
+      shared_.lanes[number] = &lane;
+    }
+    ready.set_value({});
+    lane.run();
+    const std::lock_guard lock(mutex_);
+    thread.lane = nullptr;
+  });
+  if (!started) return std::unexpected(started.error());
+  thread.thread = std::move(*started);
+  return answer.get();
+}
+
+void Server::to_all(const std::function<void(Lane&)>& letter) {
+  const std::lock_guard lock(mutex_);
+  for (auto& thread : lanes_) {
+    if (Lane* lane = thread->lane) lane->reactor().mailbox().post([lane, letter] { letter(*lane); });
+  }
+}
+
+void Server::publish() {
+  Snapshots copy;
+  {
+    const std::lock_guard lock(mutex_);
+    copy = snapshots_;
+  }
+  to_all([copy](Lane& lane) { lane.replace(copy); });
+}
+
+void Server::publish_keys(KeysPtr keys) {
+  {
+    const std::lock_guard lock(mutex_);
+    snapshots_.keys = std::move(keys);
+  }
+  publish();
+}
+
+void Server::publish_credentials(CredentialsPtr credentials) {
+  {
+    const std::lock_guard lock(mutex_);
+    snapshots_.credentials = credentials;
+  }
+  if (catalog_reader_) catalog_reader_->set_credentials(std::move(credentials));
+  publish();
+}
+
+Expected<void> Server::reload_certificates() {
+  Snapshots fresh;
+  if (auto loaded = load_tls(fresh); !loaded) return loaded;
+  {
+    const std::lock_guard lock(mutex_);
+    snapshots_.listener_tls = std::move(fresh.listener_tls);
+    snapshots_.target_tls = std::move(fresh.target_tls);
+  }
+  publish();
+  return {};
+}
+
+void Server::ring_doorbell(unsigned number) {
+  const std::lock_guard lock(mutex_);
+  if (number >= lanes_.size()) return;
+  if (Lane* lane = lanes_[number]->lane) lane->reactor().mailbox().post([lane] { lane->on_recorder_progress(); });
+}
+
+void Server::begin_drain() {
+  to_all([](Lane& lane) { lane.begin_drain(); });
+}
+
+bool Server::drained() const {
+  for (const auto& thread : lanes_) {
+    if (thread->metrics.sessions_open.get() != 0) return false;
+  }
+  return true;
+}
+
+void Server::stop() {
+  if (stopped_ || !started_) return;
+  stopped_ = true;
+  catalog_reader_.reset();
+  to_all([](Lane& lane) {
+    lane.stop_all("the gateway is shutting down");
+    // One more round lets the farewells out.
+    lane.reactor().mailbox().post([&lane] { lane.reactor().stop(); });
+  });
+  for (auto& thread : lanes_) thread->thread.join();
+  workers_.reset();
+}
+
+DataPlaneStatus Server::status() const {
+  DataPlaneStatus status;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const auto& thread : lanes_) {
+      status.lanes.push_back({.lane = thread->number, .running = thread->lane != nullptr, .metrics = &thread->metrics});
+      if (Lane* lane = thread->lane) lane->reactor().mailbox().post([lane] { lane->update_gauges(); });
+    }
+  }
+  for (size_t i = 0; i < inputs_.settings.targets.size(); ++i) {
+    const TargetSettings& target = inputs_.settings.targets[i];
+    status.targets.push_back({.name = target.name, .column_rules = catalog_reader_ && catalog_reader_->wanted(i),
+                              .catalog_age_ms = catalog_reader_ ? catalog_reader_->age_ms(i) : -1});
+  }
+  return status;
+}
+
+}  // namespace sluice::gateway

@@ -1,0 +1,64 @@
+// The data plane: lane threads over shared, immutable snapshots. What main() starts and stops.
+#pragma once
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "audit/recorder.h"
+#include "base/big_stack_thread.h"
+#include "gateway/lane.h"
+#include "model/data_plane.h"
+#include "rules/ruleset/ruleset.h"
+
+namespace sluice::gateway {
+
+class CatalogReader;
+
+class Server final : public DataPlane {
+ public:
+  struct Inputs {
+    const Settings& settings;                        ///< Outlives the Server.
+    std::shared_ptr<const rules::RuleSet> rules;
+    KeysPtr keys;
+    CredentialsPtr credentials;
+    std::vector<audit::Recorder*> recorders;         ///< One a lane; outlive the Server.
+    LogSink& log;
+  };
+  explicit Server(Inputs inputs);
+  ~Server() override;
+
+  /// How many lanes these settings mean on this machine.
+  [[nodiscard]] static unsigned lane_count(const Settings& settings);
+
+  Expected<void> start() override;
+  void publish_keys(KeysPtr keys) override;
+  void publish_credentials(CredentialsPtr credentials) override;
+  Expected<void> reload_certificates() override;
+  void ring_doorbell(unsigned lane) override;
+  void begin_drain() override;
+  [[nodiscard]] bool drained() const override;
+  void stop() override;
+  [[nodiscard]] DataPlaneStatus status() const override;
+
+ private:
+  struct LaneThread;
+  Expected<void> load_tls(Snapshots& into) const;
+  Expected<void> open_listeners();
+  Expected<void> run_lane(unsigned number);
+  void to_all(const std::function<void(Lane&)>& letter);
+  void publish();
+
+  Inputs inputs_;
+  Shared shared_;
+  std::unique_ptr<Workers> workers_;
+  SessionLedger ledger_;
+  mutable std::mutex mutex_;       // Guards snapshots_ and the lanes' pointers.
+  Snapshots snapshots_;
+  std::vector<std::unique_ptr<LaneThread>> lanes_;
+  std::unique_ptr<CatalogReader> catalog_reader_;
+  bool started_ = false;
+  bool stopped_ = false;
+};
+
+}  // namespace sluice::gateway
