@@ -10,9 +10,10 @@ from .processes import Process, accepts, free_port, wait_until
 class PgBouncer:
     """Session pooling. `users`: {client user: password}; every one becomes `upstream_user` at PostgreSQL.
 
-    tls=None: cleartext on both sides, else (certificate, key) for clients, and TLS to PostgreSQL."""
+    tls=None: cleartext on both sides, else (certificate, key) for clients; TLS to PostgreSQL too unless upstream_tls
+    is False."""
 
-    def __init__(self, folder, postgres, users, upstream_user, tls=None):
+    def __init__(self, folder, postgres, users, upstream_user, tls=None, upstream_tls=True):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
@@ -31,7 +32,10 @@ class PgBouncer:
             certificate.write_bytes(pathlib.Path(tls[0]).read_bytes())
             key.write_bytes(pathlib.Path(tls[1]).read_bytes())
             lines += ["client_tls_sslmode = require", f"client_tls_cert_file = {certificate}",
-                      f"client_tls_key_file = {key}", "server_tls_sslmode = require"]
+                      f"client_tls_key_file = {key}", "client_tls_protocols = secure"]
+            lines += ["server_tls_sslmode = require" if upstream_tls else "server_tls_sslmode = disable"]
+        else:
+            lines += ["server_tls_sslmode = disable"]
         self.file = self.folder / "pgbouncer.ini"
         self.file.write_text("\n".join(lines) + "\n")
         if server_user():

@@ -23,7 +23,7 @@ def refused(names):
     """Those libraries that may not be linked, each with why."""
     found = []
     for name in names:
-        stem = re.sub(r"[-.]?[\d.]*\.so.*$", "", name)
+        stem = re.sub(r"\.so.*$", "", name)
         licence = LICENCES.get(stem)
         if licence is None:
             found.append(f"{name}: its licence is not in the table; add it with the licence, unless that is a GPL")

@@ -12,7 +12,7 @@ from conftest import ROOT, tracked_files
 LINES_MAX = 800
 CPP = (".cc", ".h")
 CODE = (*CPP, ".py", ".sh", ".build", ".mjs", ".java")
-WIDTH_MAX = 120
+WIDTH_MAX = 140  # The habit is 100 to 120; this is where a line stops being readable.
 
 # (what, in which files, what to write instead). A line may keep one by saying why: `tidy: reason`.
 BANNED = [
@@ -33,7 +33,7 @@ BANNED = [
     (r"#include\s*<(iostream|regex)>", CPP, "cstdio or fmt"),
 ]
 # Words of SQL and prose in tests would match some of these; tests still may not sleep or promise.
-PRODUCT_ONLY = {r"\bassert\s*\(", r"\b(NULL)\b(?![\"'\w ,.;:)])"}
+PRODUCT_ONLY = {r"\bstd::regex\b", r"#include\s*<(iostream|regex)>", r"\bassert\s*\(", r"\b(NULL)\b(?![\"'\w ,.;:)])"}
 
 
 def code_files(tracked, endings=CODE):
@@ -88,8 +88,9 @@ def test_no_file_is_longer_than_800_lines(tracked):
     assert not long, f"split along their own seams: {long}"
 
 
-def test_lines_fit_120_columns(tracked):
+def test_no_line_is_wider_than_a_screen(tracked):
     wide = [f"{path.relative_to(ROOT)}:{number}" for path in code_files(tracked)
+            if path.relative_to(ROOT).parts[0] not in ("tests", "bench")  # Rows of tables are as wide as they are.
             for number, line in enumerate(path.read_text().splitlines(), 1) if len(line) > WIDTH_MAX]
     assert not wide, "\n".join(wide)
 
