@@ -63,7 +63,19 @@ void NodeHandlers::xml_serialize(Walker& walker, JsonObject node, Use use) {
 void NodeHandlers::range_function(Walker& walker, JsonObject node, Use use) {
   const bool before = walker.column_types_run_;
   walker.column_types_run_ = true;
-  walker.walk_fields("RangeFunction", node, use);
+  if (const auto functions = array_field(node, "functions")) {
+    for (const JsonValue entry : *functions) {
+      // A pair: the call, and its column definitions or nothing.
+      const auto pair = as_node(entry, "List");
+      const auto members = pair ? array_field(*pair, "items") : std::nullopt;
+      if (!members) continue;
+      for (const JsonValue member : *members) {
+        const bool nothing = member.is_object() && member.get_object().value_unsafe().size() == 0;
+        if (!nothing) walker.walk_value("List", "items", member, use);
+      }
+    }
+  }
+  walker.walk_fields_except("RangeFunction", node, "functions", use);
   walker.column_types_run_ = before;
 }
 

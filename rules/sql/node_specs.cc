@@ -135,6 +135,7 @@ constexpr auto specs = std::to_array<NodeSpec>({
     {"RefreshMatViewStmt", Refresh, RW, clear, unguarded, plain},
     {"ReindexStmt", Reindex, W, clear, unguarded, plain},
     {"RenameStmt", Alter, W, clear, unguarded, H::rename},
+    {"ReplicaIdentityStmt", none, W, clear, unguarded, plain},
     {"ReturnStmt", none, R, clear, unguarded, plain},
     {"RuleStmt", Create, W, "creates a rule", unguarded, plain},
     {"SecLabelStmt", Alter, W, clear, unguarded, plain},

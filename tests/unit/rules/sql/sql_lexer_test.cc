@@ -1,0 +1,219 @@
+#include "rules/sql/lexer.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "base/text.h"
+#include "rules/sql/canonical.h"
+#include "tests/unit/rules/sql/facts_support.h"
+#include "tests/unit/rules/sql/samples.h"
+#include "tests/unit/rules/sql/scan_oracle.h"
+
+namespace sluice::rules::sql {
+namespace {
+
+constexpr CanonicalLimits limits{40'000, 500};
+
+std::string canonical(std::string_view text) {
+  auto lexed = lex_text(text, limits);
+  return lexed ? lexed->canonical : "rejected: " + lexed.error().message;
+}
+
+// Statements made by cutting, joining and sprinkling the samples; always valid UTF-8 without NUL.
+class Mutator {
+ public:
+  explicit Mutator(uint64_t seed) : random_(seed) {}
+
+  std::string next() {
+    for (;;) {
+      std::string text(any(samples));
+      const size_t changes = number(1, 6);
+      for (size_t i = 0; i < changes; ++i) change(text);
+      if (utf8_valid(text) && text.find('\0') == std::string::npos) return text;
+    }
+  }
+
+  size_t number(size_t low, size_t high) { return std::uniform_int_distribution<size_t>(low, high)(random_); }
+
+ private:
+  template <typename List>
+  std::string_view any(const List& list) {
+    return list[number(0, list.size() - 1)];
+  }
+
+  void change(std::string& text) {
+    const size_t at = number(0, text.size());
+    switch (number(0, 6)) {
+      case 0: text.insert(at, any(fragments)); break;
+      case 1: text.erase(at, number(1, 4)); break;
+      case 2: text.erase(at); break;
+      case 3: text.insert(at, any(samples)); break;
+      case 4:
+        if (at < text.size()) text[at] = static_cast<char>(number(1, 127));
+        break;
+      case 5: text.replace(at, number(0, 3), any(fragments)); break;
+      default: text += any(fragments); break;
+    }
+  }
+
+  std::mt19937_64 random_;
+};
+
+size_t mutation_count() {
+  constexpr size_t default_count = 200'000;
+  constexpr size_t count_max = 1'000'000;
+  const char* const wanted = std::getenv("SLUICE_LEXER_STATEMENTS");
+  return wanted == nullptr ? default_count : std::min<size_t>(std::strtoull(wanted, nullptr, 10), count_max);
+}
+
+TEST(sql_lexer, agrees_with_the_servers_scanner_on_every_sample) {
+  for (const std::string_view text : samples) EXPECT_EQ(oracle::disagreement(std::string(text)), "") << text;
+  for (const std::string_view text : fragments) EXPECT_EQ(oracle::disagreement(std::string(text)), "") << text;
+}
+
+TEST(sql_lexer, agrees_with_the_servers_scanner_on_every_pair_of_fragments) {
+  for (const std::string_view a : fragments) {
+    for (const std::string_view b : fragments) {
+      const std::string text = std::string(a).append(b);
+      ASSERT_EQ(oracle::disagreement(text), "") << text;
+    }
+  }
+}
+
+TEST(sql_lexer, agrees_with_the_servers_scanner_on_mutated_statements) {
+  Mutator mutator(20240611);
+  const size_t count = mutation_count();
+  size_t accepted = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const std::string text = mutator.next();
+    ASSERT_EQ(oracle::disagreement(text), "") << "statement " << i << ": " << text;
+    accepted += lex_text(text, limits).has_value() ? 1 : 0;
+  }
+  // Text that all fails at once would compare nothing.
+  EXPECT_GT(accepted, count / 4);
+}
+
+TEST(sql_lexer, agrees_with_the_servers_scanner_on_short_runs_of_awkward_bytes) {
+  Mutator mutator(7);
+  for (size_t i = 0; i < 100'000; ++i) {
+    std::string text;
+    const size_t parts = mutator.number(1, 7);
+    for (size_t k = 0; k < parts; ++k) text += fragments[mutator.number(0, fragments.size() - 1)];
+    ASSERT_EQ(oracle::disagreement(text), "") << text;
+  }
+}
+
+struct CanonicalCase {
+  std::string_view why;
+  std::string_view text;
+  std::string_view want;
+};
+
+class Canonical : public testing::TestWithParam<CanonicalCase> {};
+
+TEST_P(Canonical, is_one_text_for_all_spellings) {
+  EXPECT_EQ(canonical(GetParam().text), GetParam().want) << GetParam().why;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    sql, Canonical,
+    testing::Values(
+        CanonicalCase{"evasion_01 key words and bare names fold", "DrOp TaBLe Users", "drop table users"},
+        CanonicalCase{"evasion_01 only ASCII folds", "select ÄB", "select Äb"},
+        CanonicalCase{"evasion_02 every white space of the server", "drop\t\n\r\ftable  t", "drop table t"},
+        CanonicalCase{"evasion_02 a no-break space is part of a name", "drop\xC2\xA0table", "drop\xC2\xA0table"},
+        CanonicalCase{"evasion_03 comments part tokens", "drop/**/table--x\nt", "drop table t"},
+        CanonicalCase{"evasion_03 -- needs no space behind it", "select 1--1\n+1", "select ?n + ?n"},
+        CanonicalCase{"evasion_04 comments nest", "drop /* /* */ select */ table t", "drop table t"},
+        CanonicalCase{"evasion_09 quotes come off", "drop table \"users\"", "drop table users"},
+        CanonicalCase{"evasion_09 capitals keep them", "drop table \"Users\"", "drop table \"Users\""},
+        CanonicalCase{"evasion_09 escapes are decoded", "select U&\"set_confi\\0067\"(1)", "select set_config ( ?n )"},
+        CanonicalCase{"evasion_09 with any escape character", "table U&\"us!0065rs\" UESCAPE '!'", "table users"},
+        CanonicalCase{"evasion_09 six digits", "table U&\"\\+000075\"", "table u"},
+        CanonicalCase{"an unreserved key word is the same name bare", "select \"password\"", "select password"},
+        CanonicalCase{"a reserved one is not", "select \"user\"", "select \"user\""},
+        CanonicalCase{"nor one that is syntax in front of a parenthesis", "\"coalesce\"(1) \"cube\"(1)",
+                      "\"coalesce\" ( ?n ) \"cube\" ( ?n )"},
+        CanonicalCase{"a quote inside stays doubled", "select \"a\"\"b\"", "select \"a\"\"b\""},
+        CanonicalCase{"evasion_12 all text literals are one", "select 'a', E'\\x64', U&'\\0064', $t$a$t$",
+                      "select ?s , ?s , ?s , ?s"},
+        CanonicalCase{"evasion_12 adjacent literals are one", "select 'a'\n'b'", "select ?s"},
+        CanonicalCase{"evasion_12 N'' is a cast to nchar", "select N'a'", "select nchar ?s"},
+        CanonicalCase{"bit strings and numbers by type", "select B'1', X'F', 1, 1.5e3, $1", "select ?b , ?b , ?n , ?n , $1"},
+        CanonicalCase{"a UESCAPE clause belongs to its literal", "select U&'!0041' uescape '!' , 1", "select ?s , ?n"},
+        CanonicalCase{"evasion_50 both spellings of unequal", "a != b <> c", "a <> b <> c"},
+        CanonicalCase{"evasion_50 signs leave operators", "a=-1", "a = - ?n"},
+        CanonicalCase{"an operator ? never looks like a placeholder", "a ?s b", "a ? s b"}),
+    [](const auto& info) { return test_name(info.param.why); });
+
+TEST(sql_lexer, evasion_10_names_are_cut_to_63_bytes_at_a_character) {
+  const std::string sixty_two(62, 'a');
+  EXPECT_EQ(canonical(sixty_two + "bc"), sixty_two + "b");
+  EXPECT_EQ(canonical('"' + sixty_two + "bc\""), sixty_two + "b");
+  EXPECT_EQ(canonical(sixty_two + "é"), sixty_two);
+}
+
+struct RejectedCase {
+  std::string_view why;
+  std::string_view text;
+};
+
+class Rejected : public testing::TestWithParam<RejectedCase> {};
+
+TEST_P(Rejected, text_is_not_lexed) { EXPECT_FALSE(lex_text(GetParam().text, limits)) << GetParam().why; }
+
+using namespace std::string_view_literals;
+INSTANTIATE_TEST_SUITE_P(
+    sql, Rejected,
+    testing::Values(RejectedCase{"evasion_07 comment without end", "select 1 /* x"},
+                    RejectedCase{"evasion_07 inner end is not the end", "select /* /* */ 1"},
+                    RejectedCase{"evasion_07 literal without end", "select 'x"},
+                    RejectedCase{"evasion_07 name without end", "select \"x"},
+                    RejectedCase{"evasion_07 dollar quote without end", "select $a$ x $b$"},
+                    RejectedCase{"evasion_08 NUL", "select 1\0; drop table t"sv},
+                    RejectedCase{"evasion_16 overlong quote", "select '\xC0\xA7"},
+                    RejectedCase{"evasion_16 GBK trail byte", "select '\xBF\x27'"},
+                    RejectedCase{"evasion_16 surrogate in UTF-8", "select '\xED\xA0\x80'"},
+                    RejectedCase{"empty name", "select \"\""},
+                    RejectedCase{"escape that is no character", "select U&\"\\D800\""},
+                    RejectedCase{"escape character that is a digit", "select U&\"x\" uescape '1'"},
+                    RejectedCase{"bytes that are not UTF-8", "select E'\\xff'"},
+                    RejectedCase{"letters behind a number", "select 1_000"},
+                    RejectedCase{"a literal that goes on behind a comment is read in two ways", "do 'a' -- c\n 'b'"},
+                    RejectedCase{"also behind two", "select 'a' -- c\n -- d\n\t'b'"}),
+    [](const auto& info) { return test_name(info.param.why); });
+
+TEST(sql_lexer, a_byte_order_mark_is_part_of_a_name_as_for_the_server) {
+  EXPECT_EQ(canonical("\xEF\xBB\xBF" "select 1"), "\xEF\xBB\xBF" "select ?n");
+}
+
+TEST(sql_lexer, vertical_tab_is_no_space_in_PostgreSQL_15) {
+  EXPECT_EQ(canonical("a\vb"), "a \v b");
+  EXPECT_EQ(oracle::disagreement("a\vb"), "");
+}
+
+TEST(sql_lexer, evasion_53_tokens_and_nesting_are_capped) {
+  EXPECT_TRUE(lex_text("1 1 1", {3, 10}));
+  EXPECT_FALSE(lex_text("1 1 1 1", {3, 10}));
+  EXPECT_TRUE(lex_text("((()))", {100, 3}));
+  EXPECT_FALSE(lex_text("(((())))", {100, 3}));
+  EXPECT_FALSE(lex_text("([case case end end])", {100, 3}));
+  EXPECT_FALSE(lex_text("))))((((", {100, 3})) << "closing too much makes no room";
+}
+
+TEST(sql_lexer, notes_a_backslash_in_a_plain_literal_only) {
+  EXPECT_TRUE(lex_text("select 'a\\b'", limits)->backslash_in_plain_literal);
+  EXPECT_TRUE(lex_text("select N'a\\b'", limits)->backslash_in_plain_literal);
+  EXPECT_TRUE(lex_text("select 'a'\n'\\'", limits)->backslash_in_plain_literal);
+  EXPECT_FALSE(lex_text("select E'a\\\\b', $$\\$$, \"\\\", U&'\\0041', '\xE2\x88\x96'", limits)->backslash_in_plain_literal);
+}
+
+TEST(sql_lexer, evasion_54_texts_that_differ_anywhere_differ_in_canonical_text) {
+  const std::string filler(100'000, 'x');
+  EXPECT_NE(canonical("select '" + filler + "', a"), canonical("select '" + filler + "', b"));
+}
+
+}  // namespace
+}  // namespace sluice::rules::sql
