@@ -8,6 +8,7 @@ import pytest
 
 import through as doors
 import wire
+from sluice_tools import ToolError
 
 
 @pytest.mark.smoke
@@ -96,7 +97,6 @@ def test_a_ring_directory_that_is_not_tmpfs_is_refused_with_what_to_set(own_gate
 
 
 def test_a_port_in_use_is_said_and_nothing_is_left_running(through, own_gateway):
-    from sluice_tools import ToolError
     with pytest.raises(ToolError) as failed:
         own_gateway(listeners=[{"protocol": "postgres", "bind": f"127.0.0.1:{through.clear_port}", "allow_cleartext": True}])
     assert str(through.clear_port) in str(failed.value)
@@ -111,7 +111,7 @@ def test_keys_list_shows_no_key(through):
 
 def test_help_exits_with_zero_and_nonsense_does_not(through):
     program = through.sluice.program
-    for arguments in (["--help"], ["serve", "--help"], ["--version"]):
+    for arguments in (["--help"], ["serve", "--help"], ["version"]):
         assert subprocess.run([program, *arguments], capture_output=True, check=False).returncode == 0
     for arguments in ([], ["dance"], ["serve"], ["serve", "-c", "/nonexistent"]):
         done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=30, check=False)

@@ -85,12 +85,27 @@ class Sluice:
     def json(self, *arguments):
         return json.loads(self.cli(*arguments, "--json").stdout)
 
+    def sessions(self):
+        """What the log knows, oldest first."""
+        lines = self.cli("sessions", "list", "--json").stdout.splitlines()
+        return [json.loads(line) for line in reversed(lines)]
+
     def create_key(self, subject, groups, expires=None):
         """Makes an access key; returns it. It is printed once and stored nowhere but here."""
         made = self.json("keys", "create", "--subject", subject, "--groups", ",".join(groups),
                          *(["--expires", expires] if expires else []))
         self.keys[subject] = made["key"]
+        self.reload()
         return made
+
+    def revoke_key(self, identifier):
+        self.cli("keys", "revoke", identifier)
+        self.reload()
+
+    def reload(self):
+        """A running gateway reads its keys again when told to."""
+        if self.process:
+            self.process.send(signal.SIGHUP)
 
     def start(self):
         self.process = Process("sluice", [self.program, "serve", "-c", self.file], self.folder / "log",
