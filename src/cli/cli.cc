@@ -16,8 +16,6 @@ void build(CLI::App& app, Invocation& invocation) {
   app.description("Identity-aware gateway on the data path of databases.");
   app.name("sluice");
   app.require_subcommand(1);
-  app.footer("Exit codes: 0 done, 1 failed while running, 2 command line, 3 configuration, rules or keys,\n"
-             "4 no io_uring, 5 no audit log.");
   add_serve(app, invocation);
   add_check(app, invocation);
   add_keys(app, invocation);
@@ -25,6 +23,9 @@ void build(CLI::App& app, Invocation& invocation) {
   add_status(app, invocation);
   add_version(app, invocation);
   add_completion(app, invocation);
+  // Last, or every subcommand would inherit it.
+  app.footer("Exit codes: 0 done, 1 failed while running, 2 command line, 3 configuration, rules or keys,\n"
+             "4 no io_uring, 5 no audit log.");
 }
 
 int run(int argc, char** argv) {

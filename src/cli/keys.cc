@@ -147,7 +147,7 @@ void add_keys(CLI::App& app, Invocation& invocation) {
   CLI::App* c = keys->add_subcommand("create", "Make a key and print it once.");
   common(c);
   c->add_option("--subject", o->subject, "Whose key it is: what the client gives as user.")->required();
-  c->add_option("--groups", o->groups, "Groups of the subject, separated by commas.")->delimiter(',');
+  c->add_option("--groups", o->groups, "Groups of the subject, separated by commas.")->delimiter(',')->allow_extra_args(false);
   c->add_flag("--replace-groups", o->replace_groups, "The subject exists: change its groups to these.");
   c->add_option("--kind", o->kind, "human, workload or agent.")->check(CLI::IsMember({"human", "workload", "agent"}));
   c->add_option("--expires", o->expires, "Time to live, such as 12h or 30d; without it the key does not expire.");
