@@ -1,0 +1,1 @@
+alter table t add column a card default f(), alter b type int using g(b), attach partition c for values from (1) to (2)

@@ -1,0 +1,1 @@
+create procedure p() begin atomic delete from t; insert into u values (1); end

@@ -1,0 +1,1 @@
+select '{}'::card[], cast(x as app.t), card 'x', xmlserialize(content y as text)

@@ -1,0 +1,1 @@
+create or replace function f(a int default g()) returns setof t language sql set client_encoding = 'sjis' as $$ select 1 $$

@@ -1,0 +1,1 @@
+create table if not exists t (id int generated always as identity, a int references u (b) check (a > 0), like v including all, exclude using gist (c with &&)) inherits (w) partition by range (id)

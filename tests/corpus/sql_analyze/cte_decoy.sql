@@ -1,0 +1,1 @@
+with users as (select * from users) delete from users

@@ -1,0 +1,1 @@
+declare c insensitive scroll cursor with hold for select * from t for update of t skip locked; fetch backward 3 from c; close all

@@ -1,0 +1,1 @@
+select * from dblink('password=' || x, 'select 1') as t(a int)

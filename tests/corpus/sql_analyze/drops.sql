@@ -1,0 +1,1 @@
+drop table a.b, c cascade; drop trigger t on d; drop aggregate f(*); drop operator + (none, int); drop owned by r

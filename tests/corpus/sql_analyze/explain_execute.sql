@@ -1,0 +1,1 @@
+explain (analyze) execute s (f(1))

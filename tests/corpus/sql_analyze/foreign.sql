@@ -1,0 +1,1 @@
+import foreign schema a limit to (b) from server c into d; create foreign table e (f int) server g options (h 'i')

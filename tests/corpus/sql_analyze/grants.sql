@@ -1,0 +1,1 @@
+grant select (a), insert on all tables in schema s to a with grant option granted by b; alter default privileges for role a grant usage on types to b

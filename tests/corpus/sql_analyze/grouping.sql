@@ -1,0 +1,1 @@
+select a, grouping(b) from t group by grouping sets ((a), cube (a, b), ()) having count(*) > 1

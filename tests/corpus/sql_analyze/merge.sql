@@ -1,0 +1,1 @@
+merge into t using s on t.id = s.id when matched then delete when not matched then insert values (1)

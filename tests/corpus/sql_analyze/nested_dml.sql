@@ -1,0 +1,1 @@
+with x as (delete from a.t returning *), y as (update b set c = 1) insert into d select * from x

@@ -1,0 +1,1 @@
+select 1 operator(app.+) 2, a @@@@ b, c operator(pg_catalog.=) any (table t) order by 1 using <

@@ -1,0 +1,1 @@
+create policy p on t for select to public using (a = current_user) with check (exists (table s))

@@ -1,0 +1,1 @@
+prepare s (card, int) as select $1, $2; execute s ('a', 1); deallocate s

@@ -1,0 +1,1 @@
+alter role current_user with password 'x' nologin; create user a password E'\x41'

@@ -1,0 +1,1 @@
+select * from rows from (f(1) as (a int), generate_series(1, 2)) with ordinality x

@@ -1,0 +1,1 @@
+create rule r as on delete to t where old.a do instead (update t set b = 1; notify c)

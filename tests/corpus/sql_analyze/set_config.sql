@@ -1,0 +1,1 @@
+select set_config(setting_name => 'client_encoding'::text, new_value => 'x', is_local => false)

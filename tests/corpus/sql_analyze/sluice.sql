@@ -1,0 +1,1 @@
+set local sluice.x = 1; reset all; show sluice.x; alter system set a = default

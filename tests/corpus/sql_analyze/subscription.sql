@@ -1,0 +1,1 @@
+create subscription s connection 'host=h' publication p with (enabled = false)

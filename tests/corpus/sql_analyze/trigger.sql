@@ -1,0 +1,1 @@
+create trigger x before update of a on t referencing old table as o for each row when (old.a <> new.a) execute function f('x')

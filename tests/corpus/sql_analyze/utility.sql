@@ -1,0 +1,1 @@
+vacuum (full, analyze) t (a); cluster t using i; reindex table t; lock table t in share mode; discard all

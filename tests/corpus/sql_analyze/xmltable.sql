@@ -1,0 +1,1 @@
+select * from xmltable('a' passing b columns c card path 'd', e for ordinality)

@@ -1,0 +1,1 @@
+/* a /* b */ c */ select 1 -- end

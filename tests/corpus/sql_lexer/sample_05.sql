@@ -1,0 +1,1 @@
+select 'it''s' , E'it\'s' , N'n' , B'0101' , X'1F' , U&'\0041' , U&'!0041' uescape '!'

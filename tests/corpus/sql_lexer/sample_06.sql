@@ -1,0 +1,1 @@
+select $$dollar$$, $tag$ a $$ b $ta $tag$, $_1$x$_1$

@@ -1,0 +1,1 @@
+select "Users"."a""b", U&"d\0061t\+000061" from U&"d!0061ta" uescape '!'

@@ -1,0 +1,1 @@
+select a<=b, a>=b, a<>b, a!=b, a=>b, a<-b, a=-1, a@-b, a*-b, a<=>b, a!==b, a||b, a->>'k', a#>>'{x}'

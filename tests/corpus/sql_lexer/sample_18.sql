@@ -1,0 +1,3 @@
+select a+-b, a--b
+, a/*x*/-b, a@/*c*/b, a<--c
+b

@@ -1,0 +1,1 @@
+select a :: int, b::text, c := 1, f(x => 1), :x

@@ -1,0 +1,1 @@
+select u&a, u&'x', U&"x", u & a, e, x, b, n, n 'x'

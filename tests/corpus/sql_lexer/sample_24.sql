@@ -1,0 +1,1 @@
+select {fn now()}, \d, a ? b, a ?| b, a ?& b

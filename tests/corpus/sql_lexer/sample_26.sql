@@ -1,0 +1,1 @@
+explain (analyze, verbose) update t set a = 1

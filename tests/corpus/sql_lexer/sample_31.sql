@@ -1,0 +1,1 @@
+create table t (id serial primary key, a int default nextval('s') check (a > 0), b text references u(id))

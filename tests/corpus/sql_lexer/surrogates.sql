@@ -1,0 +1,1 @@
+select E'\uD83D\uDE00', E'\uD83D\u0041'
