@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <linux/membarrier.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
 #include <sys/statvfs.h>
@@ -16,14 +17,13 @@
 namespace sluice::audit {
 namespace {
 
-constexpr int64_t flush_interval_ns = 8'000'000;
+constexpr int64_t flush_interval_ns = 10'000'000;
 constexpr int64_t sync_interval_ns = 1'000'000'000;
 constexpr int64_t sleep_after_ns = 500'000'000;
 constexpr int64_t sleep_ns = 1'000'000'000;
 constexpr int64_t disk_check_interval_ns = 1'000'000'000;
 constexpr uint64_t block_raw_max = 1U << 20;  ///< Except for one record that is larger by itself.
 constexpr unsigned ring_entries = 256;
-constexpr uint64_t event_tag = ~uint64_t{0};
 
 int64_t monotonic_ns() {
   timespec now{};
@@ -55,13 +55,17 @@ Drainer::Drainer(Parameters parameters) : parameters_(std::move(parameters)), li
 
 Expected<std::unique_ptr<Drainer>> Drainer::start(Parameters parameters) {
   std::unique_ptr<Drainer> drainer(new Drainer(std::move(parameters)));
-  drainer->link_.event = Fd(::eventfd(0, EFD_CLOEXEC));
+  drainer->link_.event = Fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!drainer->link_.event.valid()) return fail("the audit log cannot make an eventfd: " + reason_of(-errno));
-  const int result = ::io_uring_queue_init(ring_entries, &drainer->ring_, 0);
+  // Completions wait until the drainer asks for them: a plain write does not wake it a second time.
+  const int result = ::io_uring_queue_init(
+      ring_entries, &drainer->ring_, IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_R_DISABLED);
   if (result < 0)
     return fail(fmt::format("the audit log cannot use io_uring: {}. A container's seccomp profile or the sysctl "
                             "kernel.io_uring_disabled may forbid it",
                             reason_of(result)));
+  const int bell = ::io_uring_register_eventfd(&drainer->ring_, drainer->link_.event.get());
+  SLUICE_ASSERT(bell == 0);
   drainer->can_sleep_ =
       ::syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0) == 0;
   drainer->check_disk();
@@ -101,14 +105,9 @@ io_uring_sqe* Drainer::sqe() {
   return entry;
 }
 
-void Drainer::arm_event() {
-  io_uring_sqe* entry = sqe();
-  ::io_uring_prep_read(entry, link_.event.get(), &event_value_, sizeof event_value_, 0);
-  ::io_uring_sqe_set_data64(entry, event_tag);
-  event_armed_ = true;
-}
-
 void Drainer::run() {
+  // By hand: liburing 2.3 as Debian ships it does not export io_uring_enable_rings.
+  SLUICE_ASSERT(::syscall(SYS_io_uring_register, ring_.ring_fd, IORING_REGISTER_ENABLE_RINGS, nullptr, 0) == 0);
   last_traffic_ns_ = monotonic_ns();
   while (!stopping_.load()) {
     const int64_t now = monotonic_ns();
@@ -127,25 +126,42 @@ void Drainer::run() {
   finish();
 }
 
+/// Somebody waits for an operation under way. Without that, its completion is looked at with the next tick.
+bool Drainer::completion_is_urgent() {
+  return std::ranges::any_of(lanes_, [](LaneState& s) {
+    return s.sync_busy || s.seal ||
+           (s.write_busy && (s.link->waits_for_room.load() || s.link->sync_target.load() > s.durable));
+  });
+}
+
 void Drainer::wait(int64_t now_ns) {
-  if (!event_armed_) arm_event();
-  // Submit before the state changes: a buffered write mostly completes right here.
-  ::io_uring_submit(&ring_);
+  if (::io_uring_sq_ready(&ring_) > 0) ::io_uring_submit(&ring_);
   const bool sleep = can_sleep_ && in_flight_ == 0 && now_ns - last_traffic_ns_ > sleep_after_ns && idle_enough();
   link_.state.store(sleep ? DrainerState::Asleep : DrainerState::Napping);
   // Every lane either sees that we sleep, or we see what it wrote.
   if (sleep) ::syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
   if (!work_waits() && !stopping_.load() && !(sleep && !idle_enough())) {
     const int64_t until = sleep ? now_ns + sleep_ns : next_tick_ns_;
-    const int64_t left = std::max<int64_t>(until - monotonic_ns(), 1);
-    __kernel_timespec timeout{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
-    io_uring_cqe* cqe = nullptr;
-    (void)::io_uring_wait_cqe_timeout(&ring_, &cqe, &timeout);
+    const int64_t left = std::max<int64_t>(until - monotonic_ns(), 0);
+    const timespec timeout{.tv_sec = left / 1'000'000'000, .tv_nsec = left % 1'000'000'000};
+    // The ring of system calls rings the same bell, but only when that is wanted. What completed before
+    // that was said would not ring, so it is looked for.
+    const bool urgent = completion_is_urgent();
+    (void)::io_uring_cq_eventfd_toggle(&ring_, urgent);
+    if (urgent) ::io_uring_get_events(&ring_);
+    if (::io_uring_cq_ready(&ring_) == 0) {
+      pollfd bell{link_.event.get(), POLLIN, 0};
+      (void)::ppoll(&bell, 1, &timeout, nullptr);
+      uint64_t rung = 0;
+      if ((bell.revents & POLLIN) != 0) (void)!::read(link_.event.get(), &rung, sizeof rung);
+    }
   }
   link_.state.store(DrainerState::Awake);
 }
 
 void Drainer::reap() {
+  if (in_flight_ == 0) return;
+  ::io_uring_get_events(&ring_);
   io_uring_cqe* cqe = nullptr;
   while (::io_uring_peek_cqe(&ring_, &cqe) == 0) {
     const uint64_t user_data = cqe->user_data;
@@ -263,10 +279,6 @@ void Drainer::submit_sync(unsigned lane) {
 }
 
 void Drainer::on_completion(uint64_t user_data, int result) {
-  if (user_data == event_tag) {
-    event_armed_ = false;
-    return;
-  }
   const auto lane = static_cast<unsigned>(user_data >> 1);
   const auto operation = static_cast<DrainOperation>(user_data & 1);
   in_flight_ -= 1;

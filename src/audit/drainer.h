@@ -120,10 +120,10 @@ class Drainer {
   void fail_with(std::string why);
   [[nodiscard]] bool idle_enough();
   [[nodiscard]] bool work_waits();
+  [[nodiscard]] bool completion_is_urgent();
   void reap();
   void wait(int64_t now_ns);
   void finish();
-  void arm_event();
   [[nodiscard]] io_uring_sqe* sqe();
 
   Parameters parameters_;
@@ -133,8 +133,6 @@ class Drainer {
   DrainerCounters counters_;
   std::atomic<bool> stopping_{false};
   bool can_sleep_ = false;   ///< membarrier works, so lanes need no fence to see us fall asleep.
-  bool event_armed_ = false;
-  uint64_t event_value_ = 0;
   unsigned in_flight_ = 0;   ///< Writes and fsyncs.
   int64_t next_tick_ns_ = 0;
   int64_t next_disk_check_ns_ = 0;

@@ -51,13 +51,21 @@ Expected<bool> LogReader::next_block() {
     if (!reader_)
       if (auto ok = open_file_at(index_); !ok) return std::unexpected(ok.error());
     auto block = reader_->next();
+    again_ = again_ && !block;
     if (!joined_ && reader_->offset() > 0)
       if (auto ok = check_join(); !ok) return std::unexpected(ok.error());
     if (!block) {
       const auto& failure = block.error();
-      const bool torn = failure.block == BlockError::Torn || failure.block == BlockError::BadHeader ||
-                        failure.block == BlockError::BadBody;
-      if (!(f.last && torn)) return fail(fmt::format("{}: {}", path_, failure.error.message));
+      const bool torn = f.last && (failure.block == BlockError::Torn || failure.block == BlockError::BadHeader ||
+                                   failure.block == BlockError::BadBody);
+      const auto follows = torn ? reader_->block_follows() : Expected<bool>(true);
+      if (!follows) return std::unexpected(follows.error());
+      // A block that was being written at the first look may be whole now, and others behind it.
+      if (torn && *follows && !again_) {
+        again_ = true;
+        continue;
+      }
+      if (*follows) return fail(fmt::format("{}: {}", path_, failure.error.message));
     } else if (*block) {
       block_ = (*block)->header;
       walker_ = RecordWalker((*block)->body, block_.first_lsn);

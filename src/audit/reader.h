@@ -1,5 +1,5 @@
 // Reads the log back: for sessions, replay and verification. Opens files for reading only, so it may run
-// beside a gateway that writes; what that has not yet flushed (8 ms) is not seen.
+// beside a gateway that writes; what that has not yet flushed (10 ms) is not seen.
 //
 // Strict: a block or record that does not check, a gap between files, an unknown version is an Error that
 // names the file. Tolerant of one thing: the last file of a lane may end inside a block, since it may be
@@ -53,6 +53,7 @@ class LogReader {
   size_t index_ = 0;
   std::string path_;
   std::unique_ptr<BlockReader> reader_;
+  bool again_ = false;   ///< The block at this place was bad at the first look.
   bool joined_ = false;  ///< This file was seen to follow the one before.
   struct {
     bool known = false;

@@ -85,25 +85,14 @@ Expected<Tail> scan(const std::string& directory, uint32_t lane, uint64_t first_
   return tail;
 }
 
-/// Whether a good header of the same run stands somewhere behind the bad place. It only tells a torn end
-/// from damage before the end; nothing behind is read by it, since payloads can imitate blocks.
-Expected<bool> block_follows(const Tail& tail, uint32_t lane) {
+Expected<bool> damaged_before_end(const Tail& tail, uint32_t lane) {
   auto fd = open_file(tail.path, O_RDONLY);
   if (!fd) return std::unexpected(fd.error());
-  constexpr size_t window = 1U << 20;
-  std::vector<std::byte> buffer(window + sizeof(BlockHeader));
-  for (uint64_t at = tail.good_size + 8; at < tail.file_size; at += window) {
-    const auto got = read_at(*fd, tail.path, at, buffer);
-    if (!got) return std::unexpected(got.error());
-    for (size_t i = 0; i < window && i + sizeof(BlockHeader) <= *got; i += 8) {
-      if (std::memcmp(buffer.data() + i, block_magic.data(), block_magic.size()) != 0) continue;
-      const auto header = parse_block_header(Bytes(buffer).subspan(i, sizeof(BlockHeader)));
-      if (header && header->lane == lane && (!tail.has_start || header->log_epoch == tail.log_epoch) &&
-          header->block_no >= tail.block_no)
-        return true;
-    }
-  }
-  return false;
+  const auto source = file_source(std::move(*fd), tail.path);
+  return block_follows(*source, {.offset = tail.good_size,
+                                 .lane = lane,
+                                 .log_epoch = tail.has_start ? std::optional(tail.log_epoch) : std::nullopt,
+                                 .block_no = tail.block_no});
 }
 
 /// A name that nothing has yet.
@@ -193,7 +182,7 @@ Expected<std::optional<Tail>> find_tail(const std::string& directory, uint32_t l
                               tail->path, explain(*tail->failure)));
     if (!tail->has_start) {
       // Mostly the making of a segment was cut short. Were there records in it, their lsns are not used again.
-      const auto follows = block_follows(*tail, lane);
+      const auto follows = damaged_before_end(*tail, lane);
       if (!follows) return std::unexpected(follows.error());
       if (*follows) {
         report.damaged = true;
@@ -210,7 +199,7 @@ Expected<std::optional<Tail>> find_tail(const std::string& directory, uint32_t l
       report.crashed = true;
       const bool below_durable = ring && ring->identity().log_epoch == tail->log_epoch &&
                                  tail->end_lsn < ring->header().durable;
-      const auto follows = block_follows(*tail, lane);
+      const auto follows = damaged_before_end(*tail, lane);
       if (!follows) return std::unexpected(follows.error());
       const bool damaged = below_durable || *follows || tail->failure == BlockError::BadRecord;
       if (auto ok = set_aside(home, *tail, damaged, report); !ok)

@@ -274,6 +274,31 @@ Result<std::optional<Block>, BlockReader::Failure> BlockReader::next() {
   }
 }
 
+Expected<bool> BlockReader::block_follows() {
+  const bool known = offset_ > 0;
+  return audit::block_follows(*source_, {.offset = offset_,
+                                         .lane = lane_,
+                                         .log_epoch = known ? std::optional(log_epoch_) : std::nullopt,
+                                         .block_no = block_no_});
+}
+
+Expected<bool> block_follows(ByteSource& source, const BadPlace& place) {
+  constexpr size_t window = 1U << 20;
+  std::vector<std::byte> buffer(window + sizeof(BlockHeader));
+  for (uint64_t at = place.offset + 8;; at += window) {
+    const auto got = source.read(at, buffer);
+    if (!got) return std::unexpected(got.error());
+    for (size_t i = 0; i < window && i + sizeof(BlockHeader) <= *got; i += 8) {
+      if (std::memcmp(buffer.data() + i, block_magic.data(), block_magic.size()) != 0) continue;
+      const auto header = parse_block_header(Bytes(buffer).subspan(i, sizeof(BlockHeader)));
+      if (header && header->lane == place.lane && header->block_no >= place.block_no &&
+          header->log_epoch == place.log_epoch.value_or(header->log_epoch))
+        return true;
+    }
+    if (*got < buffer.size()) return false;
+  }
+}
+
 Result<std::optional<RecordWalker::Item>, BlockError> RecordWalker::next() {
   if (body_.empty()) return std::optional<Item>{};
   if (body_.size() < sizeof(RecordHeader)) return std::unexpected(BlockError::BadRecord);

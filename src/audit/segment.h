@@ -118,6 +118,9 @@ class BlockReader {
   /// Passes over a block's body without reading it when this says so. For searches by time.
   void skip_body_if(std::function<bool(const BlockHeader&)> skip) { skip_ = std::move(skip); }
 
+  /// After a Failure: whether a later block stands behind it, so that this is no torn end.
+  [[nodiscard]] Expected<bool> block_follows();
+
   [[nodiscard]] uint64_t offset() const { return offset_; }
   /// Of the last good block; the segment's first lsn before.
   [[nodiscard]] uint64_t end_lsn() const { return end_lsn_; }
@@ -145,6 +148,16 @@ class BlockReader {
   std::vector<std::byte> body_;
   std::function<bool(const BlockHeader&)> skip_;
 };
+
+struct BadPlace {
+  uint64_t offset = 0;                ///< Where a good block should begin.
+  uint32_t lane = 0;
+  std::optional<uint64_t> log_epoch;  ///< None: any.
+  uint64_t block_no = 0;              ///< Of the block that should stand there.
+};
+/// Whether a good header of a later block stands somewhere behind a bad place. It only tells a torn end
+/// from damage before the end. Nothing behind is read by it, since payloads can imitate blocks.
+[[nodiscard]] Expected<bool> block_follows(ByteSource& source, const BadPlace& place);
 
 /// Walks the records of one block's body.
 class RecordWalker {
