@@ -11,8 +11,6 @@
 
 namespace sluice::cli {
 
-inline constexpr size_t rule_file_size_max = 4U << 20;
-
 /// Errors and warnings are lines `file:line:column: …`.
 [[nodiscard]] Expected<std::shared_ptr<const rules::RuleSet>> load_rules(const Settings& settings, uint64_t generation,
                                                                          std::vector<std::string>* warnings);

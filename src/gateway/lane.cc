@@ -150,6 +150,9 @@ void Lane::replace(Snapshots snapshots) {
 
 void Lane::publish_catalog(size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns) {
   targets_[target].catalogs[database] = {std::move(catalog), verified_ns};
+  for (size_t i = 0; i < sessions_.size(); ++i) {
+    if (sessions_[i]) sessions_[i]->on_catalog();
+  }
 }
 
 void Lane::begin_drain() {

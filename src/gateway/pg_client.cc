@@ -11,6 +11,7 @@ namespace {
 constexpr size_t send_queue_max = 256U << 10;
 constexpr uint64_t recorder_patience_ns = 2'000'000'000;
 constexpr int64_t catalog_age_max_ns = 10'000'000'000;
+constexpr uint64_t catalog_patience_ns = 5'000'000'000;
 constexpr size_t statements_max = 8192;
 constexpr size_t statement_bytes_max = 16U << 20;
 constexpr uint64_t latency_sample = 16;  // Reading the clock twice costs as much as a cached decision.
@@ -41,6 +42,12 @@ void PgSession::pump_client() {
   if (wait_ != Wait::None) return;
   if (client_run_durable_ != 0 && !flush_client_run()) return;
   refresh_rules();
+  if (rules_->column_masks_live() && !catalog_awaited_ && catalog() == nullptr) {
+    // The first session under column rules: a moment's patience beats refusing its first statement.
+    wait_ = Wait::Catalog;
+    lane_.reactor().set_timer(timer_, catalog_patience_ns);
+    return;
+  }
   io::SliceQueue& in = client_.inbox();
   LaneScratch& scratch = lane_.scratch();
   while (state_ == State::Ready && wait_ == Wait::None && client_run_durable_ == 0) {
@@ -169,6 +176,14 @@ void PgSession::refresh_rules() {
       set->bind(target_settings().name, target_settings().default_verdict, principal_));
   masks_live_ = rules_->masks_live();
   if (rules_->column_masks_live() && lane_.shared().want_catalog) lane_.shared().want_catalog(target_settings(), database_);
+}
+
+void PgSession::on_catalog() {
+  if (wait_ != Wait::Catalog || catalog() == nullptr) return;
+  lane_.reactor().cancel_timer(timer_);
+  catalog_awaited_ = true;
+  wait_ = Wait::None;
+  step();
 }
 
 const Catalog* PgSession::catalog() {

@@ -102,7 +102,11 @@ void PgSession::on_timer(io::Timer&) {
     case State::UpstreamAuth:
     case State::UpstreamStart: upstream_failed("08006", "it did not answer in time"); return;
     case State::Ready:
-      if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
+      if (wait_ == Wait::Catalog) {
+        catalog_awaited_ = true;
+        wait_ = Wait::None;
+        step();
+      } else if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
         fatal("57P01", "the statement could not be recorded, so it was not passed on",
               "The audit log is full or its disk does not answer; try again later.");
       } else if (pipeline_.empty() && transaction_ == 'I') {

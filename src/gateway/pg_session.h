@@ -47,6 +47,8 @@ class PgSession final : private io::Timer::Client {
   void cancel_upstream(const std::string& client_address);
   /// The recorder made progress: go on with what waited.
   void on_recorder_progress();
+  /// A catalog arrived: go on with what waited for it.
+  void on_catalog();
   /// Keys were revoked or changed: a session whose subject has no live key left ends.
   void on_keys_changed();
   [[nodiscard]] size_t target() const { return target_; }
@@ -61,7 +63,7 @@ class PgSession final : private io::Timer::Client {
     ProxyHeader, Startup, ClientTls, ClientAuth, Resolving, Connecting, UpstreamTlsAnswer, UpstreamTls,
     UpstreamAuth, UpstreamStart, Ready, Closing, Over,
   };
-  enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names };
+  enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names, Catalog };
   enum class Side : uint8_t { Client, Server };
 
   /// Gives each connection its own face towards the reactor.
@@ -262,6 +264,7 @@ class PgSession final : private io::Timer::Client {
   StatementPtr unnamed_statement_;
   std::unordered_map<std::string, PortalPtr> portals_;
   PortalPtr unnamed_portal_;
+  bool catalog_awaited_ = false;    ///< Waited once for the catalog; without it, statements are refused.
   bool session_tainted_ = false;    ///< A cursor or prepared text may read something under a column mask.
   bool client_in_copy_ = false;     ///< The client may send COPY data now.
 
