@@ -205,7 +205,6 @@ RAW = {
     "savepoints": [wire.query("begin"), wire.query("savepoint a"), wire.query("selec"),
                    wire.query("rollback to a"), wire.query("select 1"), wire.query("commit")],
     "flush": [wire.parse("select 1"), wire.flush(), wire.bind(), wire.flush(), wire.execute(), wire.flush(), wire.sync()],
-    "unknown statement name": [wire.bind("nobody"), wire.sync()],
     "copy out": [wire.query("copy (select id, amount from orders order by id) to stdout")],
     "copy out, binary": [wire.query("copy (select id, placed from orders order by id) to stdout (format binary)")],
     "copy in": [wire.query("create temp table t (a int)"), wire.query("copy t from stdin"), wire.copy_data(b"1\n2\n"),
@@ -256,3 +255,14 @@ def test_it_does_not_matter_where_the_network_cuts(name, through, direct):
         for _ in range(ready_count(script)):
             connection.until()
         assert connection.seen == own
+
+
+def test_a_statement_name_that_nobody_made_is_the_servers_error_in_its_place(through, direct):
+    """The gateway knows every name it let through, so it answers for this one: same code and words, its own hint."""
+    script = [wire.query("begin"), wire.bind("nobody"), wire.execute(), wire.sync(), wire.query("rollback")]
+    own = play(direct(), script)
+    with through.connect() as connection:
+        via = play(connection, script)
+    assert [tag for tag, _ in via] == [tag for tag, _ in own]
+    errors = [wire.error_fields(next(body for tag, body in seen if tag == "E")) for seen in (own, via)]
+    assert all(errors[0][field] == errors[1][field] for field in "SCM")

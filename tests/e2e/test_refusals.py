@@ -93,8 +93,8 @@ def test_a_refusal_says_which_rule_why_and_what_to_do(through):
     with through.connect("ci-deploy") as connection:
         fields = wire.error_fields(connection.run(DENIED)[0][1])
     assert fields["C"] == "42501"
-    detail = json.loads(fields["D"])
-    assert detail["rule"] == "no-destructive-ddl"
+    detail = json.loads(fields["D"])["sluice"]
+    assert detail["verdict"] == "deny" and detail["rule"] == "no-destructive-ddl"
     assert "Schema is changed by migrations only." in fields["M"] + fields["D"]
     assert fields["H"].strip()
     # A refusal never tells how the policy might be changed.
