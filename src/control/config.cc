@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <filesystem>
 
 #include "base/text.h"
@@ -274,10 +275,14 @@ void Loader::read_audit(const YamlNode& node) {
   MapReader map(context_, node, "audit");
   map.file("directory", out_.audit.directory);
   map.file("ring_directory", out_.audit.ring_directory);
-  const YamlNode* ring = map.size("ring_size", out_.audit.ring_size, 1U << 20, 1U << 30);
-  if (ring != nullptr && out_.audit.ring_size % 4096 != 0) map.expected(*ring, "a multiple of 4KiB");
+  // Positions in a ring are masked, and an intent of the largest size must fit with its outcome.
+  const YamlNode* ring = map.size("ring_size", out_.audit.ring_size, 2U << 20, 1U << 30);
+  if (ring != nullptr && !std::has_single_bit(out_.audit.ring_size)) map.expected(*ring, "a power of two");
   const YamlNode* segment = map.size("segment_size", out_.audit.segment_size, 1U << 20, 1U << 30);
   if (segment != nullptr && out_.audit.segment_size % 4096 != 0) map.expected(*segment, "a multiple of 4KiB");
+  if (out_.audit.segment_size < out_.audit.ring_size) {
+    problems_.add(node.at, "expected audit.segment_size to be at least audit.ring_size, found it smaller");
+  }
 }
 
 void Loader::read_admin(const YamlNode& node) {

@@ -56,7 +56,7 @@ constexpr ConfigKey keys[] = {
     {"audit", "mapping", "The audit log."},
     {"audit.directory", "folder", "Where segments are kept; /var/lib/sluice/audit when absent."},
     {"audit.ring_directory", "folder", "Where the lanes' rings are, on tmpfs; /run/sluice when absent."},
-    {"audit.ring_size", "size", "One lane's ring; 16MiB when absent."},
+    {"audit.ring_size", "size", "One lane's ring, a power of two from 2MiB; 16MiB when absent."},
     {"audit.segment_size", "size", "One segment file; 64MiB when absent."},
     {"admin", "mapping", "The admin listener: health, metrics, status. None when absent."},
     {"admin.bind", "address:port", "A numeric address and port."},

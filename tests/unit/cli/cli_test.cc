@@ -2,10 +2,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <nlohmann/json.hpp>
 
 #include "cli/completion.h"
@@ -128,6 +131,69 @@ TEST_F(CommandLine, serve_without_a_place_for_the_audit_log_is_exit_code_5) {
   write("keys.yaml", "version: 1\nsubjects: []\n");
   const auto got = run_it({"serve", "-c", config("audit: {directory: file/x, ring_directory: file/y}\n")});
   EXPECT_EQ(got.code, AuditUnavailable) << got.err;
+}
+
+/// A port nobody listens on now.
+uint16_t free_port() {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  EXPECT_EQ(::bind(fd, reinterpret_cast<sockaddr*>(&at), size), 0);
+  EXPECT_EQ(::getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  ::close(fd);
+  return ntohs(at.sin_port);
+}
+
+TEST_F(CommandLine, serve_reloads_at_sighup_and_ends_well_at_sigterm) {
+  write("password", "canary-pw");
+  write("keys.yaml", "version: 1\nsubjects: []\n");
+  std::string rings = "/dev/shm/sluice-test-XXXXXX";
+  ASSERT_NE(::mkdtemp(rings.data()), nullptr);
+  const std::string file = write("sluice.yaml", "listeners: [{protocol: postgres, bind: \"127.0.0.1:" + std::to_string(free_port()) +
+      "\"}]\nlanes: 1\nidentity: {access_keys: {file: keys.yaml}}\naudit: {directory: audit, ring_directory: " + rings +
+      ", ring_size: 2MiB, segment_size: 2MiB}\ntargets: [{name: o, protocol: postgres, address: \"127.0.0.1:1\", "
+      "credentials: [{user: a, password: {file: password}}], access: [{groups: [ci]}]}]\n");
+  std::filesystem::create_directory(path("audit"));
+  int ends[2];
+  ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::dup2(ends[1], STDERR_FILENO);
+    std::string arguments[] = {"sluice", "serve", "-c", file};
+    char* argv[] = {arguments[0].data(), arguments[1].data(), arguments[2].data(), arguments[3].data(), nullptr};
+    ::_exit(run(4, argv));
+  }
+  ::close(ends[1]);
+  std::string log;
+  const auto wait_for = [&](std::string_view text) {
+    char chunk[4096];
+    while (log.find(text) == std::string::npos) {
+      const ssize_t n = ::read(ends[0], chunk, sizeof chunk);
+      if (n <= 0) return false;
+      log.append(chunk, static_cast<size_t>(n));
+    }
+    return true;
+  };
+  int status = 0;
+  if (!wait_for(" started ")) {
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    ASSERT_EQ(WEXITSTATUS(status), NoIoUring) << log;
+    GTEST_SKIP() << log;
+  }
+  ::kill(child, SIGHUP);
+  EXPECT_TRUE(wait_for(" certificates-reloaded")) << log;
+  EXPECT_NE(log.find(" keys-reloaded subjects=0"), std::string::npos) << log;
+  EXPECT_NE(log.find(" credentials-reloaded "), std::string::npos) << log;
+  ::kill(child, SIGTERM);
+  EXPECT_TRUE(wait_for(" stopped because=drained")) << log;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), Ok);
+  EXPECT_EQ(log.find("canary-pw"), std::string::npos);
+  ::close(ends[0]);
+  std::filesystem::remove_all(rings);
 }
 
 TEST_F(CommandLine, status_shows_lanes_and_fail_modes_of_a_running_one) {
