@@ -98,6 +98,7 @@ void paced_drainer_cpu(benchmark::State& state) {
     for (int i = 0; i < burst; ++i) transaction(log, intent);
     next += burst_interval_ns;
     const timespec at{next / 1'000'000'000, next % 1'000'000'000};
+    // The load arrives at a fixed rate, so that what the drainer costs is not what a full ring costs.
     ::clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &at, nullptr);
   }
   const auto transactions = static_cast<double>(state.iterations()) * burst;

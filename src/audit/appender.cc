@@ -8,10 +8,13 @@ constexpr size_t block_size = 1U << 20;
 void follow(OpenSessions& sessions, const RecordHeader& header) {
   if (header.type == RecordType::SessionEnd) {
     sessions.erase(header.session);
-  } else if (header.type < RecordType::Lost) {
-    // Any record but the end opens: the start may stand in a file that is no longer here.
-    sessions[header.session] = header.session_seq;
+    return;
   }
+  // Control records are nobody's, and a cancel request may name a session that is over.
+  const bool own = header.type < RecordType::Lost && header.type != RecordType::Cancel;
+  if (header.session == SessionId{} || (!own && !sessions.contains(header.session))) return;
+  // Any other record opens: the start may stand in a file that is no longer here.
+  sessions[header.session] = header.session_seq;
 }
 
 LogAppender::LogAppender(std::string directory, LogPosition position, std::optional<SegmentFile> segment,

@@ -20,7 +20,8 @@ Expected<void> check(const AuditSettings& settings, unsigned lanes) {
   if (lanes == 0 || lanes > lanes_max) return fail(fmt::format("the audit log takes 1 to {} lanes", lanes_max));
   if (!std::has_single_bit(settings.ring_size) || settings.ring_size < ring_size_min ||
       settings.ring_size > ring_size_max)
-    return fail(fmt::format("audit.ring_size must be a power of two from {} to {} bytes", ring_size_min, ring_size_max));
+    return fail(
+        fmt::format("audit.ring_size must be a power of two from {} to {} bytes", ring_size_min, ring_size_max));
   if (settings.segment_size < settings.ring_size || settings.segment_size % 4096 != 0)
     return fail("audit.segment_size must be a multiple of 4096 and not smaller than audit.ring_size");
   return {};

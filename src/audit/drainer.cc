@@ -209,12 +209,13 @@ BlockContent Drainer::cut_block(LaneState& s, uint64_t head) {
   BlockContent content;
   s.seal = false;
   while (at < head && at - s.drained < block_raw_max) {
-    RecordHeader header;
-    std::memcpy(&header, s.ring->at(at), sizeof header.commit);
-    if (header.commit == skip_word(at, identity.nonce)) {
+    uint64_t word;
+    std::memcpy(&word, s.ring->at(at), sizeof word);
+    if (word == skip_word(at, identity.nonce)) {
       s.seal = true;
       break;
     }
+    RecordHeader header;
     std::memcpy(&header, s.ring->at(at), sizeof header);
     SLUICE_ASSERT(header.commit == (at ^ identity.nonce));
     if (content.record_count == 0) content.time_first_unix_ns = header.time_unix_ns;
@@ -256,7 +257,7 @@ void Drainer::submit_block(unsigned lane, uint64_t head, bool with_sync) {
   // Linked entries count only when they are submitted together.
   if (::io_uring_sq_space_left(&ring_) < 2) ::io_uring_submit(&ring_);
   io_uring_sqe* write = sqe();
-  ::io_uring_prep_writev(write, s.segment.fd(), s.pieces.data(), s.pieces.size(), s.segment.size());
+  ::io_uring_prep_writev(write, s.segment.fd(), s.pieces.data(), static_cast<unsigned>(s.pieces.size()), s.segment.size());
   ::io_uring_sqe_set_data64(write, tag(lane, DrainOperation::Write));
   // A sealed segment is durable before the next one begins. A short write breaks the link.
   if ((with_sync || s.seal) && !s.sync_busy) {

@@ -95,11 +95,12 @@ static_assert(sizeof(RingHeader) <= ring_header_size && std::is_trivially_copyab
 // is flagged SegmentStart and its body is a SegmentStartBody; the others hold records.
 
 inline constexpr std::array<char, 8> block_magic{'S', 'L', 'U', 'I', 'C', 'E', 'B', 'K'};
-inline constexpr uint32_t block_body_size_max = 256U << 20;  ///< A block holds at least one record: up to ring_size / 8.
+/// A block holds at least one record, and that may be as large as an eighth of the largest ring.
+inline constexpr uint32_t block_body_size_max = 256U << 20;
 
 namespace block_flag {
 inline constexpr uint16_t segment_start = 1;  ///< Body describes the segment; holds no records.
-inline constexpr uint16_t segment_end = 2;    ///< No block follows in this file; the stream goes on at the next multiple.
+inline constexpr uint16_t segment_end = 2;    ///< The last of its file: the stream goes on at the next multiple.
 inline constexpr uint16_t recovered = 4;      ///< Written after a crash, from the ring that survived it.
 inline constexpr uint16_t unchained = 8;      ///< prev_hash and rec_root are zero: no hash chain yet.
 inline constexpr uint16_t padded = 16;        ///< Reserved: file padded to 4096 after this block.

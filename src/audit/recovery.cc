@@ -260,9 +260,8 @@ Expected<Junction> join(const std::optional<Ring>& ring, const std::optional<Tai
                             identity.lane));
   if (released % 8 != 0) return fail(fmt::format("the ring of lane {} is damaged: move it aside", identity.lane));
   const bool same_run = identity.log_epoch == tail->log_epoch;
-  const bool disk_joins = same_run && (tail->end_lsn >= released ||
-                                       slot_after_crash(*ring, tail->end_lsn, tail->end_lsn + identity.ring_size).kind !=
-                                           RingSlot::Kind::End);
+  const RingSlot next = slot_after_crash(*ring, tail->end_lsn, tail->end_lsn + identity.ring_size);
+  const bool disk_joins = same_run && (tail->end_lsn >= released || next.kind != RingSlot::Kind::End);
   return Junction{true, disk_joins ? tail->end_lsn : std::max(released, tail->end_lsn)};
 }
 
@@ -346,7 +345,7 @@ Expected<LaneEnd> recover_lane(const AuditSettings& settings, uint32_t lane, con
     if (auto ok = carry_over(*ring, appender, report, last_time); !ok) return std::unexpected(ok.error());
   }
   if (report.damaged) {
-    const Lost lost{disk_end, lost_to, "records are missing here or a block was damaged; files with damage are kept aside"};
+    const Lost lost{disk_end, lost_to, "records are missing here or a block was damaged; what was damaged is kept aside"};
     if (auto ok = appender.append(RecordType::Lost, {}, 0, unix_now_ns(), lost); !ok)
       return std::unexpected(ok.error());
   }

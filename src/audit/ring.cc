@@ -35,11 +35,14 @@ Expected<void> check_identity(const RingIdentity& identity, const std::string& p
 
 }  // namespace
 
-std::string ring_path(const std::string& directory, uint32_t lane) { return fmt::format("{}/{}.ring", directory, lane); }
+std::string ring_path(const std::string& directory, uint32_t lane) {
+  return fmt::format("{}/{}.ring", directory, lane);
+}
 
 Expected<void> require_tmpfs(const std::string& directory) {
   struct statfs status {};
-  if (::statfs(directory.c_str(), &status) != 0) return system_failure("cannot examine audit.ring_directory", directory, errno);
+  if (::statfs(directory.c_str(), &status) != 0)
+    return system_failure("cannot examine audit.ring_directory", directory, errno);
   if (static_cast<uint64_t>(status.f_type) == TMPFS_MAGIC) return {};
   return fail(fmt::format("audit.ring_directory must be on tmpfs (a file system in memory), and {} is not: set it to a "
                           "directory below /run or /dev/shm, or mount one with `mount -t tmpfs -o mode=0700 tmpfs {}`",

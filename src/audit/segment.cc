@@ -49,7 +49,9 @@ BlockHeader make_block_header(const LogPosition& position, const BlockContent& c
   return h;
 }
 
-std::string lane_directory(const std::string& directory, uint32_t lane) { return fmt::format("{}/{}", directory, lane); }
+std::string lane_directory(const std::string& directory, uint32_t lane) {
+  return fmt::format("{}/{}", directory, lane);
+}
 
 Expected<std::vector<uint64_t>> list_segments(const std::string& directory, uint32_t lane) {
   const auto names = list_directory(lane_directory(directory, lane));
@@ -123,7 +125,8 @@ Expected<SegmentFile> SegmentFile::open(const std::string& path, uint64_t size) 
 Expected<void> SegmentFile::allocate(uint64_t size) {
   if (size_ + size <= allocated_) return {};
   const uint64_t until = size_ + size + size / 4 + (64U << 10);
-  const int error = ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_), static_cast<off_t>(until - allocated_));
+  const int error =
+      ::posix_fallocate(fd_.get(), static_cast<off_t>(allocated_), static_cast<off_t>(until - allocated_));
   if (error != 0) return system_failure("cannot allocate room for", path_, error);
   allocated_ = until;
   return {};
@@ -283,7 +286,7 @@ Expected<bool> BlockReader::block_follows() {
 }
 
 Expected<bool> block_follows(ByteSource& source, const BadPlace& place) {
-  constexpr size_t window = 1U << 20;
+  constexpr size_t window = 64U << 10;
   std::vector<std::byte> buffer(window + sizeof(BlockHeader));
   for (uint64_t at = place.offset + 8;; at += window) {
     const auto got = source.read(at, buffer);

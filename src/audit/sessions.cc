@@ -21,7 +21,8 @@ using Summaries = std::unordered_map<SessionId, SessionSummary, SessionIdHash>;
 bool take_intent(SessionSummary& s, const LogRecord& record) {
   const auto v = decode_intent(record.payload, record.header.version);
   if (!v) return false;
-  const bool runs = v->kind == IntentKind::Query || v->kind == IntentKind::Execute || v->kind == IntentKind::FunctionCall;
+  const bool runs =
+      v->kind == IntentKind::Query || v->kind == IntentKind::Execute || v->kind == IntentKind::FunctionCall;
   s.statements += runs ? 1 : 0;
   s.denied += v->verdict == Verdict::Deny ? 1 : 0;
   return true;
@@ -144,7 +145,8 @@ Expected<std::vector<SessionSummary>> list_sessions(const std::string& directory
   std::vector<SessionSummary> list;
   for (auto& [id, s] : *found)
     if (passes(s, filter)) list.push_back(std::move(s));
-  std::ranges::sort(list, std::greater{}, [](const SessionSummary& s) { return std::pair(s.start_unix_ns, s.id.bytes); });
+  std::ranges::sort(list, std::greater{},
+                    [](const SessionSummary& s) { return std::pair(s.start_unix_ns, s.id.bytes); });
   if (list.size() > filter.limit) list.resize(filter.limit);
   return list;
 }
@@ -165,7 +167,8 @@ std::string summary_text(const SessionSummary& s) {
 std::string summary_json(const SessionSummary& s) {
   const std::string end = s.end_unix_ns == 0 ? "null" : json_quote(utc_time(s.end_unix_ns));
   return fmt::format(R"({{"id":"{}","lane":{},"start":"{}","end":{},"subject":{},"claimed_user":{},"target":{},)"
-                     R"("database":{},"client":{},"statements":{},"denied":{},"masked":{},"state":"{}","end_reason":{}}})",
+                     R"("database":{},"client":{},"statements":{},"denied":{},"masked":{},"state":"{}",)"
+                     R"("end_reason":{}}})",
                      to_string(s.id), s.lane, utc_time(s.start_unix_ns), end, json_quote(s.subject),
                      json_quote(s.claimed_user), json_quote(s.target), json_quote(s.database), json_quote(s.client),
                      s.statements, s.denied, s.masked, name_of(s.state), json_quote(s.end_reason));

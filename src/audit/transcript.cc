@@ -213,12 +213,14 @@ Expected<std::optional<std::string>> Transcript::line(const LogRecord& record) {
   const RecordHeader& h = record.header;
   const auto body = details(record);
   if (!body)
-    return fail(fmt::format("lane {}, lsn {:x}, {}: {}", record.lane, record.lsn, name_of(h.type), explain(body.error())));
+    return fail(
+        fmt::format("lane {}, lsn {:x}, {}: {}", record.lane, record.lsn, name_of(h.type), explain(body.error())));
   if (h.type == RecordType::Statement) return std::optional<std::string>{};
   if (format_ == Format::JsonLines)
-    return std::optional{fmt::format(R"({{"lane":{},"lsn":{},"session":"{}","seq":{},"time":"{}","recovered":{},"type":"{}"{}}})",
-                                     record.lane, record.lsn, to_string(h.session), h.session_seq,
-                                     utc_time(h.time_unix_ns), record.recovered, name_of(h.type), *body)};
+    return std::optional{
+        fmt::format(R"({{"lane":{},"lsn":{},"session":"{}","seq":{},"time":"{}","recovered":{},"type":"{}"{}}})",
+                    record.lane, record.lsn, to_string(h.session), h.session_seq, utc_time(h.time_unix_ns),
+                    record.recovered, name_of(h.type), *body)};
   std::string_view word = name_of(h.type);
   if (h.type == RecordType::Intent) {
     const auto v = decode_intent(record.payload, h.version);
