@@ -32,6 +32,9 @@ const std::vector<std::string_view> later_types{
     "LOCATION",     "NRP",        "US_PASSPORT", "US_ITIN",    "UK_NHS",    "IN_AADHAAR",  "IN_PAN",    "US_BANK_NUMBER",
     "MEDICAL_LICENSE", "US_DRIVER_LICENSE",      "ES_NIF",     "IT_FISCAL_CODE", "PL_PESEL", "SG_NRIC_FIN", "AU_TFN"};
 
+// Stands for all the kinds of COPY.
+constexpr std::string_view every_copy = "copy";
+
 // A masking character must not be part of any value, nor mean something in JSON, XML or array text.
 constexpr std::string_view masking_chars = "*#xX~!?=^";
 
@@ -53,10 +56,14 @@ void read_kinds(const YAML::Node& node, KindSet& kinds, YamlErrors& errors) {
   for (size_t i = 0; i < static_cast<size_t>(StatementKind::Count_); ++i) {
     known.push_back(name_of(static_cast<StatementKind>(i)));
   }
+  known.push_back(every_copy);
   for (const YamlText& word : read_texts(node, "statement kinds", errors)) {
     const auto kind = statement_kind(word.text);
     if (kind) {
       kinds.add(*kind);
+    } else if (word.text == every_copy) {
+      using enum StatementKind;
+      for (const StatementKind copy : {CopyIn, CopyOut, CopyFile, CopyProgram}) kinds.add(copy);
     } else {
       errors.fail(word.mark, fmt::format("expected a statement kind ({}), found \"{}\"{}", one_of(known), word.text,
                                          suggestion(word.text, known)));

@@ -8,7 +8,8 @@
 
 namespace sluice::rules {
 
-FactsPtr analyze(std::string_view text, const AnalyzerLimits& limits, const std::vector<std::string>& trusted_functions) {
+FactsPtr analyze(std::string_view text, const AnalyzerLimits& limits,
+                 const std::vector<std::string>& trusted_functions) {
   return std::make_shared<const Facts>(
       sql::read_facts(text, limits.text_size_max, {limits.token_max, limits.nesting_max}, trusted_functions));
 }

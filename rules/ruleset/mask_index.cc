@@ -49,6 +49,7 @@ class Builder {
         mask_readers(rule, parent);
       }
       for (const uint32_t child : reached(oid, [&](uint32_t now) { return children(now); })) {
+        if (child != oid && !has_column(child, column.column)) continue;  // Reads it by a rewrite rule, not by inheritance.
         mask_by_name(rule, child, column.column);
         mask_readers(rule, child);
       }

@@ -30,9 +30,11 @@ constexpr std::string_view code_hint = "Send the statements themselves.";
 constexpr std::array<std::string_view, 5> statistics_relations = {
     "pg_stats", "pg_statistic", "pg_stats_ext", "pg_stats_ext_exprs", "pg_statistic_ext_data"};
 
-// Functions of pg_catalog that hand a value to somebody else, or keep it for later.
-constexpr std::array<std::string_view, 7> export_functions = {
-    "pg_notify", "set_config", "pg_logical_emit_message", "lo_from_bytea", "lo_put", "lowrite", "lo_export"};
+// Functions of pg_catalog, by the beginning of their name, that hand a value to somebody else or keep it
+// where a later statement finds it under another origin (an advisory lock shows its key in pg_locks).
+constexpr std::array<std::string_view, 10> export_functions = {
+    "pg_notify",          "set_config", "pg_logical_emit_message", "lo_",    "lowrite",
+    "pg_try_advisory_",   "setval",     "pg_replication_origin_",  "pg_advisory_", "pg_create_"};
 
 std::string_view without_pg_catalog(std::string_view name) {
   constexpr std::string_view prefix = "pg_catalog.";
@@ -49,7 +51,8 @@ bool is_statistics(const RelationUse& use) {
 }
 
 bool is_export_function(const std::string& name) {
-  return std::ranges::find(export_functions, without_pg_catalog(name)) != export_functions.end();
+  const auto begins = [bare = without_pg_catalog(name)](std::string_view prefix) { return bare.starts_with(prefix); };
+  return std::ranges::any_of(export_functions, begins);
 }
 
 bool is_name_character(char c) {

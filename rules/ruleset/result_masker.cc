@@ -3,6 +3,9 @@
 // scanned as it came, since its length bytes look like digits and letters.
 //
 //   add_row -> gather -> (buffer full) scan -> hits -> finish: hits -> replacements, by row and column
+//
+// What is masked is read again: `4111111111111111-536-90-4399` hides its second number behind the first,
+// and characters that a mask keeps can meet what stands behind them.
 #include <algorithm>
 #include <functional>
 
@@ -22,6 +25,8 @@ namespace {
 constexpr size_t batch_size_max = 256U << 10;
 // A larger value that needs a decoded copy before it can be read is sent as NULL.
 constexpr size_t copied_cell_size_max = 4U << 20;
+// A value in which something new appears after each of so many readings is sent as NULL.
+constexpr size_t readings_max = 3;
 constexpr char separator = '\x1E';
 constexpr uint32_t no_map = UINT32_MAX;
 
@@ -49,8 +54,10 @@ struct Batch {
 
 struct Entry {
   uint64_t key = 0;
-  size_t offset = 0;  // Of the value in the arena, until finish() fixes addresses.
+  size_t reading = 0;  // Which arena holds the value, and where, until finish() fixes addresses.
+  size_t offset = 0;
   size_t size = 0;
+  CellForm form = CellForm::NullOnHit;  // NullOnHit: not to be read again.
   Replacement replacement;
 };
 
@@ -76,8 +83,15 @@ struct ResultMasker::Impl {
   void scan(std::string_view text, const std::vector<Piece>& pieces, const std::vector<uint32_t>& map);
   void whole_cell(uint64_t key, const ColumnPlan& plan, std::string_view value);
   void null_cell(uint64_t key);
-  void resolve();
+  void gather_form(std::string_view text, CellForm form, uint64_t key);
+  void write_hits(size_t reading);
+  void write_cell(std::span<const CellHit> cell_hits, CellWriter& writer, size_t reading);
+  void sort_entries();
+  void read_again();
   void index_rows();
+  [[nodiscard]] std::string_view value_of(const Entry& entry) const {
+    return {arenas[entry.reading].data() + entry.offset, entry.size};
+  }
 
   Scratch& scratch;
   const MaskPlan* plan = nullptr;
@@ -93,17 +107,20 @@ struct ResultMasker::Impl {
   std::vector<Match> matches;
   std::vector<CellHit> hits;
   std::vector<Entry> entries;
-  std::vector<char> arena;
+  std::array<std::vector<char>, readings_max> arenas;  // Values, by the reading that wrote them.
   std::vector<uint32_t> row_starts;  // Index into entries of each row's first, and one more; empty: no entries.
   uint64_t gathered = 0;
 };
 
-void ResultMasker::Impl::null_cell(uint64_t key) { entries.push_back({key, 0, 0, {true, {}}}); }
+void ResultMasker::Impl::null_cell(uint64_t key) {
+  entries.push_back({key, 0, 0, 0, CellForm::NullOnHit, {true, {}}});
+}
 
 void ResultMasker::Impl::whole_cell(uint64_t key, const ColumnPlan& column, std::string_view value) {
+  std::vector<char>& arena = arenas[0];
   const size_t offset = arena.size();
   append_masked(column.spec, value, Characters::Utf8, arena);
-  entries.push_back({key, offset, arena.size() - offset, {}});
+  entries.push_back({key, 0, offset, arena.size() - offset, CellForm::NullOnHit, {}});
 }
 
 void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key) {
@@ -243,17 +260,30 @@ void ResultMasker::Impl::scan(std::string_view text, const std::vector<Piece>& p
   }
 }
 
-void ResultMasker::Impl::resolve() {
+void ResultMasker::Impl::write_cell(std::span<const CellHit> cell_hits, CellWriter& writer, size_t reading) {
+  const size_t offset = arenas[reading].size();
+  const bool kept = writer.write(cell_hits);
+  const Entry entry{cell_hits[0].key, reading, offset, arenas[reading].size() - offset, cell_hits[0].form, {!kept, {}}};
+  if (reading == 0) {
+    entries.push_back(entry);
+  } else {
+    *std::ranges::lower_bound(entries, entry.key, {}, &Entry::key) = entry;
+  }
+}
+
+void ResultMasker::Impl::write_hits(size_t reading) {
   std::ranges::sort(hits, {}, [](const CellHit& hit) { return std::pair(hit.key, hit.begin); });
-  CellWriter writer(specs, arena);
+  CellWriter writer(specs, arenas[reading]);
   for (size_t first = 0; first < hits.size();) {
     size_t last = first + 1;
     while (last < hits.size() && hits[last].key == hits[first].key) last += 1;
-    const size_t offset = arena.size();
-    const bool kept = writer.write(std::span(hits).subspan(first, last - first));
-    entries.push_back({hits[first].key, offset, arena.size() - offset, {!kept, {}}});
+    write_cell(std::span(hits).subspan(first, last - first), writer, reading);
     first = last;
   }
+  hits.clear();
+}
+
+void ResultMasker::Impl::sort_entries() {
   if (std::ranges::adjacent_find(entries, std::greater_equal{}, &Entry::key) == entries.end()) return;
   // NULL first, so that it wins over a masked value of the same cell.
   std::ranges::sort(entries, {}, [](const Entry& e) { return std::pair(e.key, !e.replacement.null); });
@@ -261,11 +291,43 @@ void ResultMasker::Impl::resolve() {
   entries.erase(repeated.begin(), repeated.end());
 }
 
+void ResultMasker::Impl::gather_form(std::string_view text, CellForm form, uint64_t key) {
+  const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};
+  if (form == CellForm::JsonbBinary) return gather(text.substr(1), cell, form, key);
+  if (form != CellForm::HexBytea) return gather(text, cell, form, key);
+  decoded.clear();
+  const bool hex = append_unhexed(text, decoded);
+  SLUICE_ASSERT(hex);
+  gather_decoded(cell, form, key);
+}
+
+void ResultMasker::Impl::read_again() {
+  for (size_t reading = 1; reading <= readings_max; ++reading) {
+    for (const Entry& entry : entries) {
+      if (entry.replacement.null || entry.form == CellForm::NullOnHit || entry.reading != reading - 1) continue;
+      const auto value = value_of(entry);
+      const auto stars = static_cast<size_t>(std::ranges::count(value, '*'));
+      if (value.size() - stars >= size_min) gather_form(value, entry.form, entry.key);
+    }
+    flush();
+    if (hits.empty()) return;
+    if (reading < readings_max) {
+      write_hits(reading);
+      continue;
+    }
+    for (const CellHit& hit : hits) {
+      Entry& entry = *std::ranges::lower_bound(entries, hit.key, {}, &Entry::key);
+      entry.replacement.null = true;
+    }
+    hits.clear();
+  }
+}
+
 void ResultMasker::Impl::index_rows() {
   if (entries.empty()) return;
   row_starts.assign(rows + 1, 0);
   for (Entry& entry : entries) {
-    if (!entry.replacement.null) entry.replacement.value = as_bytes({arena.data() + entry.offset, entry.size});
+    if (!entry.replacement.null) entry.replacement.value = as_bytes(value_of(entry));
     row_starts[(entry.key >> 16) + 1] += 1;
   }
   for (size_t row = 0; row < rows; ++row) row_starts[row + 1] += row_starts[row];
@@ -291,7 +353,7 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
   impl.shadows.clear();
   impl.hits.clear();
   impl.entries.clear();
-  impl.arena.clear();
+  for (std::vector<char>& arena : impl.arenas) arena.clear();
   impl.row_starts.clear();
 }
 
@@ -317,7 +379,9 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
 
 void ResultMasker::finish() {
   impl_->flush();
-  impl_->resolve();
+  impl_->write_hits(0);
+  impl_->sort_entries();
+  impl_->read_again();
   impl_->index_rows();
 }
 

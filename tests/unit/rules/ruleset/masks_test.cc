@@ -1,0 +1,302 @@
+// Column masks: planning by origin, taint by name, and what is refused because no mask can be carried.
+#include "support.h"
+
+namespace sluice::rules {
+namespace {
+
+using enum StatementKind;
+using testing::Bound;
+using testing::facts_of;
+
+constexpr uint32_t text_oid = 25;
+constexpr uint32_t int4_oid = 23;
+constexpr uint32_t int8_oid = 20;
+
+constexpr std::string_view rules_text = R"(
+rules:
+  - {id: salaries, result: {columns: [hr.employees.salary]}, mask: {operator: "null"}}
+  - {id: numbers, result: {columns: [hr.employees.ssn]}, mask: {operator: mask, keep_last: 4}}
+  - {id: log, result: {columns: [app.log_2026.line]}, mask: {operator: redact}}
+)";
+
+enum Oid : uint32_t { Employees = 20001, Pay = 20002, PayNames = 20003, Heirs = 20004, Log = 20005, Log2026 = 20006,
+                      Plain = 20007, LogView = 20008, PublicEmployees = 20009, Log2025 = 20010 };
+
+Catalog catalog_of_hr() {
+  Catalog catalog;
+  catalog.version = 1;
+  const auto add = [&](CatalogRelation relation) { catalog.relations.emplace(relation.oid, std::move(relation)); };
+  const std::vector<CatalogColumn> people{{"id", 1, int4_oid}, {"name", 2, text_oid}, {"ssn", 4, text_oid}, {"salary", 5, int4_oid}};
+  add({Employees, "hr", "employees", 'r', people, {}});
+  add({Pay, "hr", "pay", 'v', {{"who", 1, text_oid}, {"amount", 2, int4_oid}}, {Employees}});
+  add({PayNames, "app", "pay_names", 'm', {{"who", 1, text_oid}}, {Pay}});
+  // A child has the same columns under other numbers.
+  add({Heirs, "hr", "heirs", 'r', {{"salary", 2, int4_oid}, {"id", 3, int4_oid}, {"ssn", 7, text_oid}}, {Employees}});
+  add({Log, "app", "log", 'p', {{"line", 1, text_oid}, {"at", 2, int4_oid}}, {}});
+  add({Log2026, "app", "log_2026", 'r', {{"line", 1, text_oid}, {"at", 2, int4_oid}}, {Log}});
+  add({Log2025, "app", "log_2025", 'r', {{"line", 1, text_oid}, {"at", 2, int4_oid}}, {Log}});
+  add({LogView, "app", "log_view", 'v', {{"x", 1, text_oid}}, {Log}});
+  add({Plain, "public", "plain", 'r', {{"a", 1, text_oid}, {"b", 2, int4_oid}}, {}});
+  add({PublicEmployees, "public", "employees", 'r', people, {}});
+  return catalog;
+}
+
+struct Hr : ::testing::Test {
+  Catalog catalog = catalog_of_hr();
+  Bound bound{rules_text};
+
+  ColumnPlan plan(ResultColumn column, bool tainted = false) {
+    return bound.rules.plan({std::move(column)}, tainted, &catalog).columns.at(0);
+  }
+  CellAction action(uint32_t table, uint16_t attribute, uint32_t type = text_oid, bool tainted = false) {
+    return plan({"c", table, attribute, type, false}, tainted).action;
+  }
+  bool reads(std::vector<RelationUse> relations) { return bound.rules.reads_masked(facts_of({{Select}, std::move(relations), ""}), &catalog); }
+  Decision judge(testing::FactsOf facts) { return bound.rules.judge_masks(facts_of(std::move(facts)), &catalog); }
+};
+
+TEST_F(Hr, promise_06_a_column_is_masked_by_origin_whatever_its_name) {
+  const ColumnPlan ssn = plan({"harmless", Employees, 4, text_oid, false});
+  EXPECT_EQ(ssn.action, CellAction::Mask);
+  EXPECT_EQ(ssn.spec, (MaskSpec{MaskOperator::Mask, 0, 4, '*'}));
+  EXPECT_EQ(ssn.rule, "numbers");
+  EXPECT_EQ(action(Employees, 5, int4_oid), CellAction::Null);
+  EXPECT_EQ(action(Employees, 2), CellAction::Pass);
+  EXPECT_EQ(action(PublicEmployees, 4), CellAction::Pass) << "the same name in another schema";
+  EXPECT_EQ(action(Plain, 1), CellAction::Pass);
+}
+
+TEST_F(Hr, masking_evasion_01_aliases_and_stars_keep_the_origin) {
+  const MaskPlan all = bound.rules.plan({{"a", Employees, 1, int4_oid, false}, {"ssn", Employees, 2, text_oid, false},
+                                         {"b", Employees, 4, text_oid, true}, {"c", Employees, 5, int4_oid, true}},
+                                        true, &catalog);
+  EXPECT_FALSE(all.passes_all);
+  const CellAction want[] = {CellAction::Pass, CellAction::Pass, CellAction::Mask, CellAction::Null};
+  for (size_t i = 0; i < 4; ++i) EXPECT_EQ(all.columns[i].action, want[i]) << i;
+}
+
+TEST_F(Hr, masking_evasion_02_to_07_expressions_have_no_origin_and_are_null_in_a_tainted_statement) {
+  EXPECT_EQ(action(0, 0, text_oid, true), CellAction::Null);
+  EXPECT_EQ(action(0, 0, int4_oid, true), CellAction::Null);
+  EXPECT_EQ(action(0, 0, text_oid, false), CellAction::Pass);
+}
+
+TEST_F(Hr, masking_evasion_05_a_whole_row_is_null) {
+  EXPECT_EQ(action(Employees, 0, 20100), CellAction::Null);
+  EXPECT_EQ(action(Pay, 0, 20101), CellAction::Null);
+  EXPECT_EQ(action(Plain, 0, 20102), CellAction::Pass);
+}
+
+TEST_F(Hr, masking_evasion_08_views_materialised_views_children_and_partitions) {
+  EXPECT_EQ(action(Pay, 1), CellAction::Null) << "every column of a view that reaches the table";
+  EXPECT_EQ(action(PayNames, 1), CellAction::Null) << "a materialised view of the view";
+  EXPECT_EQ(action(Heirs, 2, int4_oid), CellAction::Null) << "a child, by name";
+  EXPECT_EQ(action(Heirs, 7), CellAction::Mask);
+  EXPECT_EQ(action(Heirs, 3, int4_oid), CellAction::Pass) << "the number of a masked column of the parent is not that column";
+  EXPECT_EQ(action(Log2026, 1), CellAction::Mask);
+  EXPECT_EQ(action(Log, 1), CellAction::Mask) << "rows of a masked partition are read through its parent";
+  EXPECT_EQ(action(LogView, 1), CellAction::Null);
+  EXPECT_EQ(action(Log2025, 1), CellAction::Pass) << "a sister partition has no rule";
+}
+
+TEST_F(Hr, masking_evasion_14_a_type_that_cannot_hold_the_mask_becomes_null) {
+  for (const uint32_t type : {114U, 3802U, 142U, 17U, 1009U, 20U, 1700U, 701U, 18U, 16500U}) {
+    EXPECT_EQ(action(Employees, 4, type), CellAction::Null) << type;
+  }
+  for (const uint32_t type : {25U, 1043U, 1042U, 19U, 705U}) EXPECT_EQ(action(Employees, 4, type), CellAction::Mask) << type;
+}
+
+TEST_F(Hr, promise_01_an_unknown_relation_is_masked_whole_while_column_masks_live) {
+  EXPECT_EQ(action(29999, 1), CellAction::Null) << "made in this transaction, or a second ago";
+  EXPECT_EQ(action(1259, 2), CellAction::Pass) << "pg_class is PostgreSQL's own";
+  EXPECT_TRUE(reads({{"", "just_made", true, false}}));
+  EXPECT_FALSE(reads({{"pg_catalog", "pg_class", true, false}, {"", "pg_class", true, false}, {"information_schema", "tables", true, false}}));
+  EXPECT_TRUE(reads({{"pg_toast", "pg_toast_20001", true, false}}));
+}
+
+TEST_F(Hr, promise_01_without_a_catalog_whatever_is_tainted_is_null) {
+  EXPECT_EQ(bound.rules.plan({{"a", Plain, 1, text_oid, false}}, true, nullptr).columns[0].action, CellAction::Null);
+  EXPECT_TRUE(bound.rules.reads_masked(facts_of({{Select}, {{"public", "plain", true, false}}, ""}), nullptr));
+  EXPECT_FALSE(bound.rules.reads_masked(facts_of({{Select}, {}, "select $1"}), nullptr));
+  EXPECT_EQ(ColumnPlan{}.action, CellAction::Null) << "zeroed memory passes no value";
+}
+
+TEST_F(Hr, promise_01_a_view_of_something_the_catalog_lacks_is_masked_whole) {
+  catalog.version = 2;
+  catalog.relations.emplace(30000, CatalogRelation{30000, "public", "odd", 'v', {{"a", 1, text_oid}}, {29998}});
+  catalog.relations.emplace(30001, CatalogRelation{30001, "public", "stat", 'v', {{"a", 1, text_oid}}, {1259}});
+  EXPECT_EQ(action(30000, 1), CellAction::Null);
+  EXPECT_EQ(action(30001, 1), CellAction::Pass);
+}
+
+TEST_F(Hr, reads_masked_by_name_through_views_and_by_opaque_code) {
+  EXPECT_TRUE(reads({{"hr", "employees", true, false}}));
+  EXPECT_TRUE(reads({{"", "employees", true, false}})) << "unqualified: it may be the one in hr";
+  EXPECT_FALSE(reads({{"public", "employees", true, false}}));
+  EXPECT_TRUE(reads({{"app", "pay_names", true, false}}));
+  EXPECT_FALSE(reads({{"", "plain", true, false}, {"app", "log_2025", true, false}}));
+  EXPECT_FALSE(reads({}));
+  EXPECT_TRUE(bound.rules.reads_masked(facts_of({{Select}, {}, "select app.f()", true}), &catalog));
+}
+
+TEST_F(Hr, a_renamed_column_hides_the_table_and_raises_the_alarm) {
+  catalog.version = 2;
+  catalog.relations.at(Employees).columns[3].name = "pay";
+  EXPECT_EQ(action(Employees, 5, int4_oid), CellAction::Null);
+  EXPECT_EQ(action(Employees, 2), CellAction::Null) << "which column it is now, nobody knows";
+  EXPECT_EQ(unresolved_columns(*bound.set, catalog, "orders"), std::vector<std::string>{"salaries: hr.employees.salary"});
+  EXPECT_TRUE(unresolved_columns(*bound.set, catalog_of_hr(), "orders").empty());
+}
+
+TEST_F(Hr, a_principal_outside_the_rule_sees_everything) {
+  Bound fraud(R"(
+rules:
+  - {id: a, except: {groups: [payroll]}, result: {columns: [hr.employees.salary]}, mask: {operator: "null"}}
+  - {id: b, target: other, result: {columns: [hr.employees.ssn]}, mask: {operator: "null"}}
+)", Verdict::Allow, {"payroll"});
+  EXPECT_FALSE(fraud.rules.masks_live());
+  EXPECT_FALSE(fraud.rules.reads_masked(facts_of({{Select}, {{"hr", "employees", true, false}}, ""}), &catalog));
+  EXPECT_TRUE(fraud.rules.plan({{"a", Employees, 5, int4_oid, false}}, false, &catalog).passes_all);
+}
+
+TEST_F(Hr, two_rules_on_one_column_leave_what_both_leave) {
+  for (const std::string_view order : {"ab", "ba"}) {
+    const std::string a = "  - {id: a, result: {columns: [hr.employees.ssn]}, mask: {operator: mask, keep_first: 3, keep_last: 4}}\n";
+    const std::string b = "  - {id: b, result: {columns: [hr.employees.ssn]}, mask: {operator: mask, keep_last: 2}}\n";
+    Bound both("rules:\n" + (order == "ab" ? a + b : b + a));
+    const auto column = both.rules.plan({{"x", Employees, 4, text_oid, false}}, true, &catalog).columns[0];
+    EXPECT_EQ(column.spec, (MaskSpec{MaskOperator::Mask, 0, 2, '*'}));
+  }
+}
+
+TEST_F(Hr, masking_evasion_12_copy_to_stdout_is_refused_while_any_result_rule_lives) {
+  EXPECT_EQ(judge({{CopyOut}, {{"hr", "employees", true, false}}, ""}).reason, Reason::Unmaskable);
+  EXPECT_EQ(judge({{CopyOut}, {{"", "plain", true, false}}, ""}).verdict, Verdict::Deny);
+  Bound values("rules:\n  - {id: a, result: {types: [US_SSN]}, mask: {operator: redact}}\n");
+  const auto copy = facts_of({{CopyOut}, {{"", "plain", true, false}}, ""});
+  EXPECT_EQ(values.rules.judge_masks(copy, &catalog).verdict, Verdict::Deny);
+  EXPECT_FALSE(values.rules.judge_masks(copy, &catalog).hint.empty());
+  Bound none("rules:\n  - {id: a, statement: {kinds: [drop]}, verdict: deny}\n");
+  EXPECT_EQ(none.rules.judge_masks(copy, nullptr).verdict, Verdict::Allow);
+}
+
+TEST_F(Hr, masking_evasion_10_and_18_what_would_take_masked_rows_elsewhere_is_refused) {
+  const RelationUse read{"hr", "employees", true, false};
+  const RelationUse plain_read{"", "plain", true, false};
+  const RelationUse plain_written{"", "plain", false, true};
+  const RelationUse masked_written{"hr", "employees", false, true};
+  const struct {
+    std::string_view why;
+    testing::FactsOf facts;
+    bool denied;
+  } cases[] = {
+      {"a plain read", {{Select}, {read}, "select salary from hr.employees"}, false},
+      {"CREATE TABLE AS", {{Create, Select}, {read, {"", "loot", false, true}}, ""}, true},
+      {"CREATE TABLE AS of another table", {{Create, Select}, {plain_read}, ""}, false},
+      {"CREATE VIEW", {{Create, Select}, {{"", "pay", true, false}}, ""}, true},
+      {"CREATE TABLE AS EXECUTE", {{Create, Execute}, {}, ""}, true},
+      {"INSERT SELECT", {{Insert, Select}, {read, plain_written}, ""}, true},
+      {"INSERT SELECT into it", {{Insert, Select}, {plain_read, masked_written}, ""}, false},
+      {"INSERT VALUES into it", {{Insert}, {masked_written}, "insert into hr.employees (id, ssn) values ($1, $2)"}, false},
+      {"UPDATE FROM it", {{Update}, {read, plain_written}, "update plain set a = e.ssn from hr.employees e"}, true},
+      {"MERGE from it", {{Merge, Update}, {read, plain_written}, ""}, true},
+      {"DELETE RETURNING fed to an INSERT", {{Delete, Insert, Select}, {masked_written, plain_written}, ""}, true},
+      {"UPDATE RETURNING fed to an UPDATE", {{Update}, {masked_written, plain_written}, "with x as (update hr.employees set id = id returning ssn) update plain set a = x.ssn"}, true},
+      {"two writes that share nothing", {{Insert}, {masked_written, plain_written}, "insert into hr.employees values ($1) ; insert into plain values ($2)"}, false},
+      {"UPDATE of an open column by key", {{Update}, {{"hr", "employees", true, true}}, "update hr.employees set name = $1 where id = $2"}, false},
+      {"UPDATE of the masked column", {{Update}, {{"hr", "employees", true, true}}, "update hr.employees set name = $1, salary = $2 where id = $3"}, false},
+      {"UPDATE that copies it", {{Update}, {{"hr", "employees", true, true}}, "update hr.employees set name = ssn where id = $1"}, true},
+      {"UPDATE that compares it", {{Update}, {{"hr", "employees", true, true}}, "update hr.employees set name = $1 where salary > $2"}, true},
+      {"ON CONFLICT that copies it", {{Insert, Update}, {{"hr", "employees", true, true}}, "insert into hr.employees (id) values ($1) on conflict (id) do update set name = employees.ssn"}, true},
+      {"a longer name is another name", {{Update}, {{"hr", "employees", true, true}}, "update hr.employees set name = ssn_state where id = $1"}, false},
+      {"COPY TO a file", {{CopyFile}, {read}, ""}, true},
+      {"COPY TO PROGRAM", {{CopyProgram}, {read}, ""}, true},
+      {"COPY FROM STDIN", {{CopyIn}, {masked_written}, ""}, false},
+      {"EXPLAIN", {{Explain, Select}, {read}, ""}, true},
+      {"EXPLAIN of another table", {{Explain, Select}, {plain_read}, ""}, false},
+      {"ALTER of the table", {{Alter}, {masked_written}, ""}, true},
+      {"ALTER of another table", {{Alter}, {plain_written}, ""}, false},
+      {"DO", {{Do}, {}, "", true}, true},
+      {"CREATE FUNCTION", {{Create}, {}, "", true}, true},
+      {"CREATE TABLE", {{Create}, {{"public", "plain", false, true}}, ""}, false},
+      {"an existing function is its owner's", {{Select}, {}, "", true}, false},
+      {"pg_notify of a masked value", {{Select}, {read}, "", false, false, {"pg_notify"}}, true},
+      {"set_config of a masked value", {{Select}, {read}, "", false, false, {"pg_catalog.set_config"}}, true},
+      {"a lock that shows its key", {{Select}, {read}, "", false, false, {"pg_advisory_xact_lock"}}, true},
+      {"set_config of something else", {{Select}, {}, "", false, false, {"set_config"}}, false},
+      {"pg_stats", {{Select}, {{"", "pg_stats", true, false}}, ""}, true},
+      {"pg_statistic, qualified", {{Select}, {{"pg_catalog", "pg_statistic", true, false}}, ""}, true},
+  };
+  for (const auto& c : cases) {
+    const Decision got = judge(c.facts);
+    EXPECT_EQ(got.verdict, c.denied ? Verdict::Deny : Verdict::Allow) << c.why << ": " << got.message;
+    EXPECT_EQ(got.message.empty(), !c.denied) << c.why;
+  }
+}
+
+TEST_F(Hr, the_guard_of_statistics_bites_only_while_column_masks_live) {
+  Facts facts = facts_of({{Select}, {{"", "pg_stats", true, false}}, ""});
+  facts.guard = Guard::StatisticsOfMasked;
+  EXPECT_EQ(bound.rules.judge_masks(facts, &catalog).reason, Reason::Guard);
+  Bound values("rules:\n  - {id: a, result: {types: [US_SSN]}, mask: {operator: redact}}\n");
+  EXPECT_EQ(values.rules.judge_masks(facts, &catalog).verdict, Verdict::Allow);
+}
+
+TEST_F(Hr, value_rules_look_at_every_other_column_whose_type_can_hold_one) {
+  Bound both(std::string(rules_text) + "  - {id: v, result: {types: [CREDIT_CARD]}, mask: {operator: redact}}\n");
+  Bound mail("rules:\n  - {id: v, result: {types: [EMAIL_ADDRESS]}, mask: {operator: redact}}\n");
+  const struct {
+    std::string_view why;
+    uint32_t type;
+    CellAction cards;
+    CellAction mails;
+  } cases[] = {
+      {"text", 25, CellAction::Scan, CellAction::Scan},
+      {"json", 114, CellAction::Scan, CellAction::Scan},
+      {"bytea", 17, CellAction::Scan, CellAction::Scan},
+      {"text[]", 1009, CellAction::Scan, CellAction::Scan},
+      {"a type of the user's", 16999, CellAction::Scan, CellAction::Scan},
+      {"a type the table does not name", 4096, CellAction::Scan, CellAction::Scan},
+      {"int8 holds cards only", int8_oid, CellAction::Scan, CellAction::Pass},
+      {"numeric holds cards only", 1700, CellAction::Scan, CellAction::Pass},
+      {"int4", int4_oid, CellAction::Pass, CellAction::Pass},
+      {"bool", 16, CellAction::Pass, CellAction::Pass},
+      {"timestamptz", 1184, CellAction::Pass, CellAction::Pass},
+      {"uuid", 2950, CellAction::Pass, CellAction::Pass},
+  };
+  for (const auto& c : cases) {
+    EXPECT_EQ(both.rules.plan({{"a", Plain, 1, c.type, false}}, false, &catalog).columns[0].action, c.cards) << c.why;
+    EXPECT_EQ(mail.rules.plan({{"a", Plain, 1, c.type, false}}, false, nullptr).columns[0].action, c.mails) << c.why;
+  }
+  EXPECT_EQ(both.rules.plan({{"a", Employees, 5, int8_oid, false}}, false, &catalog).columns[0].action, CellAction::Null)
+      << "the column rule comes first";
+}
+
+TEST_F(Hr, another_version_or_lineage_of_the_catalog_is_planned_afresh) {
+  EXPECT_EQ(action(Plain, 1), CellAction::Pass);
+  Catalog changed = catalog;
+  changed.version = 2;
+  changed.relations.at(Plain).kind = 'v';
+  changed.relations.at(Plain).reads_from = {Employees};
+  Catalog elsewhere = catalog_of_hr();
+  elsewhere.relations.at(Plain).reads_from = {Employees};
+  elsewhere.relations.at(Plain).kind = 'v';
+  const ResultShape shape{{"a", Plain, 1, text_oid, false}};
+  EXPECT_EQ(bound.rules.plan(shape, false, &changed).columns[0].action, CellAction::Null);
+  EXPECT_EQ(bound.rules.plan(shape, false, &elsewhere).columns[0].action, CellAction::Null);
+  EXPECT_EQ(bound.rules.plan(shape, false, &catalog).columns[0].action, CellAction::Pass);
+}
+
+TEST_F(Hr, promise_12_a_catalog_with_loops_and_deep_chains_ends) {
+  catalog.version = 3;
+  constexpr uint32_t depth = 20'000;
+  for (uint32_t i = 0; i < depth; ++i) {
+    const char kind = i % 2 == 0 ? 'v' : 'r';
+    catalog.relations.emplace(40'000 + i, CatalogRelation{40'000 + i, "x", "n" + std::to_string(i), kind, {{"salary", 1, text_oid}},
+                                                          {i == 0 ? Employees : 40'000 + i - 1, 40'000 + (i + 1) % depth}});
+  }
+  EXPECT_EQ(action(40'000, 1), CellAction::Null);
+}
+
+}  // namespace
+}  // namespace sluice::rules
