@@ -399,7 +399,7 @@ std::unique_ptr<Refusal> PgSession::make_refusal(const Statement& statement) con
     }
   }
   refusal->detail = pg::refusal_detail({.reason = name_of(d.reason), .rule = d.rule, .target = target_settings().name, .statement = kinds});
-  refusal->hint = d.hint;
+  refusal->hint = d.hint.empty() ? "The gateway decided this, not the database: retrying will not help, another statement may." : d.hint;
   return refusal;
 }
 
@@ -547,7 +547,7 @@ PgSession::Next PgSession::take_bind(Bytes body) {
       refusal = std::make_unique<Refusal>();
       refusal->sqlstate = "26000";
       refusal->message = fmt::format("prepared statement \"{}\" does not exist", printable(bind.statement));
-      refusal->hint = "A statement made by SQL PREPARE is run by SQL EXECUTE.";
+      refusal->server_words = true;
     } else {
       refusal = make_refusal(*statement);
     }
@@ -598,7 +598,8 @@ PgSession::Next PgSession::take_execute(Bytes body) {
     return refuse(entry, {.sqlstate = "34000",
                           .message = fmt::format("portal \"{}\" does not exist", printable(execute->portal)),
                           .detail = {},
-                          .hint = "A cursor made by SQL DECLARE is read by SQL FETCH.",
+                          .hint = {},
+                          .server_words = true,
                           .expected_sqlstate = "34000"});
   }
   const StatementPtr statement = portal->statement;

@@ -178,6 +178,11 @@ void PgSession::begin_authentication(const pg::StartupMessage& message) {
     if (peer.verified && !subject.empty() && (options_.user == subject || options_.user == "sluice")) {
       principal_ = {.subject = subject, .issuer = peer.issuer, .groups = peer.organizational_units,
                     .kind = PrincipalKind::Workload, .proof = Proof::ClientCertificate};
+      // A subject that also has keys is one principal, whichever way it proves itself.
+      if (const AccessSubject* known = lane_.snapshots().keys ? lane_.snapshots().keys->find(subject) : nullptr) {
+        principal_.groups.insert(principal_.groups.end(), known->groups.begin(), known->groups.end());
+        principal_.kind = kind_of(known->kind);
+      }
       authenticated();
       return;
     }

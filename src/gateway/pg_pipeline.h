@@ -48,6 +48,7 @@ struct Refusal {
   std::string message;
   std::string detail;
   std::string hint;
+  bool server_words = false;      ///< The server's own error is relayed with only its message replaced.
   std::string expected_sqlstate;  ///< Of the server's error for the substitute; another one is relayed.
 };
 

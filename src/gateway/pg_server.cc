@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <deque>
 
 #include "base/text.h"
 #include "gateway/pg_session.h"
@@ -37,6 +38,21 @@ std::string_view class_text(std::string_view sqlstate) {
     if (sqlstate.starts_with(code)) return text;
   }
   return "error";
+}
+
+using ErrorField = std::pair<char, std::string_view>;
+
+void write_error(std::vector<std::byte>& out, char type, const std::vector<ErrorField>& fields) {
+  out.push_back(static_cast<std::byte>(type));
+  ByteWriter writer(out);
+  const size_t length_at = out.size();
+  writer.u32(0);
+  for (const auto& [field, text] : fields) {
+    writer.u8(static_cast<uint8_t>(field));
+    writer.c_string(text);
+  }
+  writer.u8(0);
+  writer.patch_u32(length_at, static_cast<uint32_t>(out.size() - length_at));
 }
 
 }  // namespace
@@ -283,11 +299,10 @@ PgSession::Answer PgSession::take_ready(Bytes body) {
   const bool ours = entry.injected;
   if (entry.refusal && entry.intent_seq != 0) return server_violation("it ran what can never be valid");
   finish_entry(entry, true, {});
+  copy_is_over(entry);
   pipeline_.pop();
   query_plan_.reset();
   transaction_ = *status;
-  client_in_copy_ = false;
-  if (wait_ == Wait::CopyStart) wait_ = Wait::None;
   if (wait_ == Wait::Probe && pipeline_.empty()) wait_ = Wait::None;
   if (transaction_ == 'I') {
     for (auto& [name, portal] : portals_) drop_portal_intent(*portal);
@@ -327,12 +342,17 @@ void PgSession::finish_entry(Entry& entry, bool success, std::string_view sqlsta
   lane_.recorder().outcome(cursor_, outcome, lane_.reactor().unix_ns());
 }
 
-void PgSession::skip_to_sync() {
+void PgSession::copy_is_over(const Entry& entry) {
+  if (!entry.copy_in) return;
   client_in_copy_ = false;
-  server_in_copy_out_ = false;
   if (wait_ == Wait::CopyStart) wait_ = Wait::None;
+}
+
+void PgSession::skip_to_sync() {
+  server_in_copy_out_ = false;
   while (!pipeline_.empty() && pipeline_.front().kind != EntryKind::Sync) {
     Entry& entry = pipeline_.front();
+    copy_is_over(entry);
     if (entry.kind == EntryKind::Parse && !entry.probe) --pending_parses_;
     finish_entry(entry, false, {});
     pipeline_.pop();
@@ -354,7 +374,14 @@ PgSession::Answer PgSession::take_error(Bytes body) {
     answer = Answer::Replace;
   } else if (!pipeline_.empty() && pipeline_.front().refusal && pipeline_.front().refusal->expected_sqlstate == code && !server_said_fatal_) {
     const Refusal& refusal = *pipeline_.front().refusal;
+    if (refusal.server_words) {
+      for (auto& [field, text] : fields.all) {
+        if (field == 'M') text = refusal.message;
+      }
+      write_error(scratch.out, 'E', fields.all);
+    } else {
     pg::build::error_response(scratch.out, {.sqlstate = refusal.sqlstate, .message = refusal.message, .detail = refusal.detail, .hint = refusal.hint});
+    }
     finish_entry(pipeline_.front(), false, refusal.sqlstate);
     answer = Answer::Replace;
   } else if (masks_live_) {
@@ -370,13 +397,13 @@ PgSession::Answer PgSession::take_error(Bytes body) {
   switch (entry.kind) {
     case EntryKind::Query:
       finish_entry(entry, false, code);
-      client_in_copy_ = false;
+      copy_is_over(entry);
       server_in_copy_out_ = false;
-      if (wait_ == Wait::CopyStart) wait_ = Wait::None;
       break;
     case EntryKind::Sync: break;
     default:
       finish_entry(entry, false, code);
+      copy_is_over(entry);
       if (entry.kind == EntryKind::Parse && entry.probe) {
         // The server does not know the text either: its own error is the answer, and so is its state.
         pipeline_.pop();
@@ -395,31 +422,19 @@ void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::E
   if (statement == nullptr && !pipeline_.empty() && pipeline_.front().portal) statement = pipeline_.front().portal->statement.get();
   const bool rebuild = rules_->column_masks_live() && (statement == nullptr || statement->tainted || session_tainted_ ||
                                                        (statement->facts && statement->facts->opaque));
-  out.push_back(static_cast<std::byte>(type));
-  ByteWriter writer(out);
-  const size_t length_at = out.size();
-  writer.u32(0);
-  const auto add = [&](char field, std::string_view text) {
-    writer.u8(static_cast<uint8_t>(field));
-    writer.c_string(text);
-  };
+  std::deque<std::string> texts;  // What fields refer to; its elements stay where they are.
+  std::vector<ErrorField> shown;
   for (const auto& [field, text] : fields.all) {
-    switch (field) {
-      case 'M':
-        add(field, rebuild ? std::string(class_text(fields.code)) + " (the text is withheld, since it may quote masked values)"
-                           : rules::mask_text(*rules_, lane_.rule_scratch(), text));
-        break;
-      case 'D':
-      case 'H':
-      case 'W':
-      case 'q':
-        if (!rebuild) add(field, rules::mask_text(*rules_, lane_.rule_scratch(), text));
-        break;
-      default: add(field, text);
+    const bool free_text = field == 'M' || field == 'D' || field == 'H' || field == 'W' || field == 'q';
+    if (!free_text) {
+      shown.emplace_back(field, text);
+    } else if (!rebuild) {
+      shown.emplace_back(field, texts.emplace_back(rules::mask_text(*rules_, lane_.rule_scratch(), text)));
+    } else if (field == 'M') {
+      shown.emplace_back(field, texts.emplace_back(fmt::format("{} (the text is withheld, since it may quote masked values)", class_text(fields.code))));
     }
   }
-  writer.u8(0);
-  writer.patch_u32(length_at, static_cast<uint32_t>(out.size() - length_at));
+  write_error(out, type, shown);
 }
 
 PgSession::Answer PgSession::take_notice(Bytes body) {

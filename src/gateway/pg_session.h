@@ -192,6 +192,7 @@ class PgSession final : private io::Timer::Client {
   void flush_server_run();
   void finish_entry(Entry& entry, bool success, std::string_view sqlstate);
   void skip_to_sync();
+  void copy_is_over(const Entry& entry);
   [[nodiscard]] PlanPtr make_plan(const ResultShape& shape, const Statement* statement, bool named_portal);
   [[nodiscard]] const BoundPlan* row_plan();
   [[nodiscard]] bool mask_rows(const BoundPlan& plan);
