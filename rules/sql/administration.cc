@@ -138,7 +138,8 @@ void NodeHandlers::alter_role_settings(Walker& walker, JsonObject node, Use use)
 }
 
 void NodeHandlers::rename(Walker& walker, JsonObject node, Use use) {
-  if (text_field(node, "renameType") == "OBJECT_ROLE") walker.collect_.guard(Guard::OwnRole, text_field(node, "subname"));
+  if (text_field(node, "renameType") == "OBJECT_ROLE")
+    walker.collect_.guard(Guard::OwnRole, text_field(node, "subname"));
   walker.walk_fields("RenameStmt", node, use);
 }
 

@@ -23,9 +23,7 @@ constexpr bool is_operator(char c) {
 /// Operator characters that are tokens of their own when they stand alone.
 constexpr bool is_self(char c) { return std::string_view("+-*/%^<>=").find(c) != std::string_view::npos && c != '\0'; }
 constexpr char fold(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-constexpr unsigned hex_value(char c) {
-  return static_cast<unsigned>(is_digit(c) ? c - '0' : fold(c) - 'a' + 10);
-}
+constexpr unsigned hex_value(char c) { return static_cast<unsigned>(is_digit(c) ? c - '0' : fold(c) - 'a' + 10); }
 
 /// Appends the UTF-8 of a code point. Requires: 0 < code point <= U+10FFFF, not a surrogate.
 void append_utf8(std::string& out, char32_t code_point);

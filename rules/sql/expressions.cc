@@ -70,7 +70,8 @@ void NodeHandlers::range_function(Walker& walker, JsonObject node, Use use) {
       const auto members = pair ? array_field(*pair, "items") : std::nullopt;
       if (!members) continue;
       for (const JsonValue member : *members) {
-        const bool nothing = member.is_object() && member.get_object().value_unsafe().size() == 0;
+        JsonObject node_or_nothing;
+        const bool nothing = member.get(node_or_nothing) == simdjson::SUCCESS && node_or_nothing.size() == 0;
         if (!nothing) walker.walk_value("List", "items", member, use);
       }
     }

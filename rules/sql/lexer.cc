@@ -99,7 +99,8 @@ Result<Token, LexError> Lexer::next() {
       if (second == ':') return token(TokenKind::Typecast, position_ + 2);
       if (second == '=') return token(TokenKind::ColonEquals, position_ + 2);
       return token(TokenKind::Character, position_ + 1);
-    case '.': return second == '.' ? token(TokenKind::DotDot, position_ + 2) : token(TokenKind::Character, position_ + 1);
+    case '.':
+      return second == '.' ? token(TokenKind::DotDot, position_ + 2) : token(TokenKind::Character, position_ + 1);
     case '-':
       if (second == '-') return line_comment();
       break;

@@ -56,10 +56,10 @@ enum class LexError : uint8_t {
   UnterminatedString,
   UnterminatedIdentifier,
   EmptyIdentifier,
-  InvalidEscape,     ///< A Unicode escape or surrogate pair that means no character.
-  InvalidEncoding,   ///< Escapes of an E'…' literal that make bytes which are not UTF-8, or NUL.
-  TrailingJunk,      ///< A letter right after a number or a parameter.
-  OperatorTooLong,   ///< 64 bytes or more.
+  InvalidEscape,    ///< A Unicode escape or surrogate pair that means no character.
+  InvalidEncoding,  ///< Escapes of an E'…' literal that make bytes which are not UTF-8, or NUL.
+  TrailingJunk,     ///< A letter right after a number or a parameter.
+  OperatorTooLong,  ///< 64 bytes or more.
 };
 [[nodiscard]] std::string_view explain(LexError);
 

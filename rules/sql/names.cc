@@ -11,23 +11,65 @@ namespace {
 
 // In pg_catalog, yet what they do cannot be seen from the statement. By prefix: families grow.
 constexpr auto opaque_prefixes = std::to_array<std::string_view>({
-    "binary_upgrade_", "cursor_to_xml", "database_to_xml", "pg_backup_", "pg_ls_", "pg_read_", "query_to_xml",
-    "schema_to_xml", "table_to_xml",
+    "binary_upgrade_",
+    "cursor_to_xml",
+    "database_to_xml",
+    "pg_backup_",
+    "pg_ls_",
+    "pg_read_",
+    "query_to_xml",
+    "schema_to_xml",
+    "table_to_xml",
 });
 constexpr auto opaque_names = std::to_array<std::string_view>({
-    "be_lo_unlink", "be_loread", "be_lowrite",
+    "be_lo_unlink",
+    "be_loread",
+    "be_lowrite",
     // Large objects hold data that no relation of the statement names.
-    "lo_close", "lo_creat", "lo_create", "lo_export", "lo_from_bytea", "lo_get", "lo_import", "lo_lseek", "lo_lseek64",
-    "lo_open", "lo_put", "lo_tell", "lo_tell64", "lo_truncate", "lo_truncate64", "lo_unlink", "loread", "lowrite",
-    "pg_create_restore_point", "pg_current_logfile", "pg_extension_config_dump",
+    "lo_close",
+    "lo_creat",
+    "lo_create",
+    "lo_export",
+    "lo_from_bytea",
+    "lo_get",
+    "lo_import",
+    "lo_lseek",
+    "lo_lseek64",
+    "lo_open",
+    "lo_put",
+    "lo_tell",
+    "lo_tell64",
+    "lo_truncate",
+    "lo_truncate64",
+    "lo_unlink",
+    "loread",
+    "lowrite",
+    "pg_create_restore_point",
+    "pg_current_logfile",
+    "pg_extension_config_dump",
     // Other sessions' memory and statement text.
-    "pg_get_backend_memory_contexts", "pg_hba_file_rules", "pg_ident_file_mappings", "pg_import_system_collations",
+    "pg_get_backend_memory_contexts",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_import_system_collations",
     "pg_log_backend_memory_contexts",
     // Values of columns, as statistics keep them.
-    "pg_mcv_list_items", "pg_nextoid", "pg_promote", "pg_reload_conf", "pg_rotate_logfile", "pg_rotate_logfile_old",
-    "pg_show_all_file_settings", "pg_stat_file", "pg_stat_file_1arg", "pg_stat_get_activity",
-    "pg_stat_get_backend_activity", "pg_switch_wal", "pg_wal_replay_pause", "pg_wal_replay_resume",
-    "ts_rewrite", "ts_stat",
+    "pg_mcv_list_items",
+    "pg_nextoid",
+    "pg_promote",
+    "pg_reload_conf",
+    "pg_rotate_logfile",
+    "pg_rotate_logfile_old",
+    "pg_show_all_file_settings",
+    "pg_stat_file",
+    "pg_stat_file_1arg",
+    "pg_stat_get_activity",
+    "pg_stat_get_backend_activity",
+    "pg_switch_wal",
+    "pg_wal_replay_pause",
+    "pg_wal_replay_resume",
+    "ts_rewrite",
+    "ts_stat",
 });
 static_assert(std::ranges::is_sorted(opaque_names));
 
@@ -69,6 +111,12 @@ bool is_shipped_schema(std::string_view schema) { return schema == "information_
 bool may_be_catalog(std::string_view schema) { return schema.empty() || schema == "pg_catalog"; }
 
 }  // namespace
+
+std::string QualifiedName::text() const {
+  std::string out(schema);
+  if (!schema.empty()) out += '.';
+  return out += name;
+}
 
 QualifiedName read_name(JsonArray parts) {
   QualifiedName name;
@@ -115,7 +163,8 @@ Guard guard_of_write(QualifiedName relation) {
 
 bool names_secret(std::string_view name) {
   const std::string low = folded(name);
-  constexpr auto words = std::to_array<std::string_view>({"password", "passwd", "passphrase", "secret", "token", "conninfo"});
+  constexpr auto words =
+      std::to_array<std::string_view>({"password", "passwd", "passphrase", "secret", "token", "conninfo"});
   return std::ranges::any_of(words, [&](std::string_view word) { return low.find(word) != std::string::npos; });
 }
 

@@ -12,7 +12,7 @@ namespace sluice::rules::sql {
 struct QualifiedName {
   std::string_view schema;  ///< Empty: unqualified. A database in front is dropped: it must be the current one.
   std::string_view name;
-  [[nodiscard]] std::string text() const { return schema.empty() ? std::string(name) : std::string(schema) + '.' + std::string(name); }
+  [[nodiscard]] std::string text() const;
 };
 
 /// Reads a list of String nodes. Borrows from the tree. Empty name: the list is no name.

@@ -14,6 +14,7 @@ constexpr auto W = Use::Write;
 constexpr auto RW = Use::ReadWrite;
 constexpr StatementKind none = Count_;  // Says its kind itself, or is no statement.
 constexpr std::string_view clear = {};  // Nothing in it is opaque as such.
+constexpr std::string_view swaps_functions = "changes the functions behind an operator, type or data wrapper";
 constexpr auto unguarded = Guard::None;
 constexpr NodeSpec::Handler plain = nullptr;
 
@@ -31,13 +32,13 @@ constexpr auto specs = std::to_array<NodeSpec>({
     {"AlterEventTrigStmt", Alter, W, clear, unguarded, plain},
     {"AlterExtensionContentsStmt", Alter, W, clear, unguarded, H::extension},
     {"AlterExtensionStmt", Alter, W, clear, unguarded, H::extension},
-    {"AlterFdwStmt", Alter, W, "changes what functions stand behind an operator, type or foreign data wrapper", unguarded, plain},
+    {"AlterFdwStmt", Alter, W, swaps_functions, unguarded, plain},
     {"AlterForeignServerStmt", Alter, W, clear, Guard::LoopBack, plain},
     {"AlterFunctionStmt", Alter, W, clear, unguarded, plain},
     {"AlterObjectDependsStmt", Alter, W, clear, unguarded, plain},
     {"AlterObjectSchemaStmt", Alter, W, clear, unguarded, plain},
-    {"AlterOpFamilyStmt", Alter, W, "changes what functions stand behind an operator, type or foreign data wrapper", unguarded, plain},
-    {"AlterOperatorStmt", Alter, W, "changes what functions stand behind an operator, type or foreign data wrapper", unguarded, plain},
+    {"AlterOpFamilyStmt", Alter, W, swaps_functions, unguarded, plain},
+    {"AlterOperatorStmt", Alter, W, swaps_functions, unguarded, plain},
     {"AlterOwnerStmt", Alter, W, clear, unguarded, plain},
     {"AlterPolicyStmt", Alter, W, clear, unguarded, plain},
     {"AlterPublicationStmt", Alter, W, clear, unguarded, plain},
@@ -53,7 +54,7 @@ constexpr auto specs = std::to_array<NodeSpec>({
     {"AlterTableMoveAllStmt", Alter, W, clear, unguarded, plain},
     {"AlterTableSpaceOptionsStmt", Alter, W, clear, unguarded, plain},
     {"AlterTableStmt", Alter, W, clear, unguarded, plain},
-    {"AlterTypeStmt", Alter, W, "changes what functions stand behind an operator, type or foreign data wrapper", unguarded, plain},
+    {"AlterTypeStmt", Alter, W, swaps_functions, unguarded, plain},
     {"AlterUserMappingStmt", Alter, W, clear, Guard::LoopBack, plain},
     {"CallStmt", Call, R, clear, unguarded, H::call},
     {"CheckPointStmt", Checkpoint, R, clear, unguarded, plain},

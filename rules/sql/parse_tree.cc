@@ -37,9 +37,10 @@ std::string without_quotations(std::string_view message) {
   }
   const std::string_view word = message.substr(at + near.size(), message.size() - at - near.size() - 1);
   const bool punctuation = word.size() <= 2 && std::ranges::none_of(word, [](char c) {
-    return static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-           (c >= 'a' && c <= 'z') || c == '_' || c == '\'' || c == '"';
-  });
+                             return static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') ||
+                                    (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' || c == '\'' ||
+                                    c == '"';
+                           });
   return std::string(punctuation || find_keyword(word) != nullptr ? message : message.substr(0, at));
 }
 
@@ -49,8 +50,8 @@ Result<ParseTree, ParseFailure> ParseTree::parse(const std::string& text) {
   const ResultGuard parsed(text);
   if (parsed.result.error != nullptr) {
     const PgQueryError& error = *parsed.result.error;
-    return std::unexpected(
-        ParseFailure{without_quotations(error.message != nullptr ? error.message : ""), byte_cursor(text, error.cursorpos)});
+    return std::unexpected(ParseFailure{without_quotations(error.message != nullptr ? error.message : ""),
+                                        byte_cursor(text, error.cursorpos)});
   }
   if (parsed.result.parse_tree == nullptr) return std::unexpected(ParseFailure{"the grammar gave no tree", 0});
 

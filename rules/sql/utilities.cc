@@ -35,9 +35,9 @@ void NodeHandlers::prepare(Walker& walker, JsonObject node, Use use) {
 // Names of objects come as lists of words. Triggers, rules, policies, columns and constraints end in
 // their own name, behind that of their relation.
 void NodeHandlers::object_relation(Walker& walker, JsonArray parts, std::string_view object_type) {
-  const bool relation = object_type == "OBJECT_TABLE" || object_type == "OBJECT_VIEW" || object_type == "OBJECT_INDEX" ||
-                        object_type == "OBJECT_MATVIEW" || object_type == "OBJECT_SEQUENCE" ||
-                        object_type == "OBJECT_FOREIGN_TABLE";
+  const bool relation = object_type == "OBJECT_TABLE" || object_type == "OBJECT_VIEW" ||
+                        object_type == "OBJECT_INDEX" || object_type == "OBJECT_MATVIEW" ||
+                        object_type == "OBJECT_SEQUENCE" || object_type == "OBJECT_FOREIGN_TABLE";
   const bool part_of_one = object_type == "OBJECT_TRIGGER" || object_type == "OBJECT_RULE" ||
                            object_type == "OBJECT_POLICY" || object_type == "OBJECT_COLUMN" ||
                            object_type == "OBJECT_TABCONSTRAINT";
@@ -138,7 +138,9 @@ void NodeHandlers::create_table(Walker& walker, JsonObject node, Use use) {
   walker.walk_fields_except("CreateStmt", node, "inhRelations", use);
 }
 
-void NodeHandlers::constraint(Walker& walker, JsonObject node, Use) { walker.walk_fields("Constraint", node, Use::Read); }
+void NodeHandlers::constraint(Walker& walker, JsonObject node, Use) {
+  walker.walk_fields("Constraint", node, Use::Read);
+}
 
 void NodeHandlers::table_like(Walker& walker, JsonObject node, Use) {
   walker.walk_fields("TableLikeClause", node, Use::Read);

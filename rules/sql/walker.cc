@@ -88,12 +88,13 @@ void Walker::walk_field(std::string_view parent, JsonObject node, std::string_vi
 }
 
 void Walker::walk_value(std::string_view parent, std::string_view name, JsonValue value, Use use) {
-  if (value.is_array()) {
-    for (const JsonValue member : value.get_array().value_unsafe()) walk_value(parent, name, member, use);
+  JsonArray members;
+  if (value.get(members) == simdjson::SUCCESS) {
+    for (const JsonValue member : members) walk_value(parent, name, member, use);
     return;
   }
-  if (!value.is_object()) return;
-  const JsonObject object = value.get_object().value_unsafe();
+  JsonObject object;
+  if (value.get(object) != simdjson::SUCCESS) return;
   if (object.begin() == object.end()) {
     if (const std::string_view bare = type_of_field(parent, name); !bare.empty()) return visit(bare, object, use);
     if (!may_be_empty(parent, name)) not_understood_ = std::string(parent) + '.' + std::string(name);
@@ -157,17 +158,19 @@ void Walker::type_runs(JsonObject type_name) {
 }
 
 void Walker::blank_literals(JsonValue value) {
-  if (value.is_array()) {
-    for (const JsonValue member : value.get_array().value_unsafe()) blank_literals(member);
+  JsonArray members;
+  if (value.get(members) == simdjson::SUCCESS) {
+    for (const JsonValue member : members) blank_literals(member);
     return;
   }
-  if (!value.is_object()) return;
+  JsonObject object;
+  if (value.get(object) != simdjson::SUCCESS) return;
   if (const auto constant = as_node(value, "A_Const")) {
     if (!object_field(*constant, "sval")) return;
     const auto location = location_field(*constant);
     return collect_.secret_at(location.value_or(UINT32_MAX));
   }
-  for (const auto entry : value.get_object().value_unsafe()) blank_literals(entry.value);
+  for (const auto entry : object) blank_literals(entry.value);
 }
 
 }  // namespace sluice::rules::sql

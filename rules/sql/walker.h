@@ -46,9 +46,9 @@ class Walker {
   void blank_literals(JsonValue value);
 
   Collector& collect_;
-  std::vector<std::string> scope_;            // Visible CTE names, innermost last.
+  std::vector<std::string> scope_;                       // Visible CTE names, innermost last.
   std::map<std::string, uint32_t, std::less<>> hidden_;  // How often each is in scope_.
-  bool column_types_run_ = false;             // In a column definition list of FROM: types convert values.
+  bool column_types_run_ = false;                        // In a column definition list of FROM: types convert values.
   uint32_t start_ = 0;
   uint32_t end_ = 0;
   std::string not_understood_;
@@ -62,7 +62,7 @@ struct NodeSpec {
   Use use = Use::Read;                         ///< What it does with the relations it names.
   std::string_view opaque = {};                ///< Why it is opaque; empty: it is not.
   Guard guard = Guard::None;
-  Handler handler = nullptr;                   ///< Replaces the plain walk through the fields.
+  Handler handler = nullptr;  ///< Replaces the plain walk through the fields.
 };
 
 /// nullptr: a node without a row. Statements without one count as Other.

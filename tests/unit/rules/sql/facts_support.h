@@ -24,7 +24,8 @@ inline std::string summary(const Facts& facts) {
   }
   if (!facts.relations.empty()) word("|");
   for (const RelationUse& use : facts.relations) {
-    word((use.schema.empty() ? "" : use.schema + '.') + use.name + ':' + (use.read ? "r" : "") + (use.write ? "w" : ""));
+    word((use.schema.empty() ? "" : use.schema + '.') + use.name + ':' + (use.read ? "r" : "") +
+         (use.write ? "w" : ""));
   }
   if (!facts.functions.empty()) word("|");
   for (const std::string& name : facts.functions) word(name);
@@ -38,5 +39,8 @@ inline std::string test_name(std::string_view why) {
   for (const char c : why) name.push_back(std::isalnum(static_cast<unsigned char>(c)) != 0 ? c : '_');
   return name;
 }
+
+// Names the tests of a table by the reason of each row.
+inline constexpr auto named_by_reason = [](const auto& row) { return test_name(row.param.why); };
 
 }  // namespace sluice::rules::sql

@@ -38,7 +38,8 @@ size_t stack_bytes_touched() {
 }
 
 // `head`, then `part` as often as the caps allow, then `tail`.
-std::string repeat(std::string_view head, std::string_view part, size_t tokens, std::string_view tail, size_t times_max = SIZE_MAX) {
+std::string repeat(std::string_view head, std::string_view part, size_t tokens, std::string_view tail,
+                   size_t times_max = SIZE_MAX) {
   const AnalyzerLimits limits;
   const size_t room = limits.text_size_max - head.size() - tail.size();
   const size_t times = std::min({room / part.size(), (limits.token_max - 20) / tokens, times_max});

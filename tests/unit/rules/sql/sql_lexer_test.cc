@@ -141,12 +141,13 @@ INSTANTIATE_TEST_SUITE_P(
                       "select ?s , ?s , ?s , ?s"},
         CanonicalCase{"evasion_12 adjacent literals are one", "select 'a'\n'b'", "select ?s"},
         CanonicalCase{"evasion_12 N'' is a cast to nchar", "select N'a'", "select nchar ?s"},
-        CanonicalCase{"bit strings and numbers by type", "select B'1', X'F', 1, 1.5e3, $1", "select ?b , ?b , ?n , ?n , $1"},
+        CanonicalCase{"bit strings and numbers by type", "select B'1', X'F', 1, 1.5e3, $1",
+                      "select ?b , ?b , ?n , ?n , $1"},
         CanonicalCase{"a UESCAPE clause belongs to its literal", "select U&'!0041' uescape '!' , 1", "select ?s , ?n"},
         CanonicalCase{"evasion_50 both spellings of unequal", "a != b <> c", "a <> b <> c"},
         CanonicalCase{"evasion_50 signs leave operators", "a=-1", "a = - ?n"},
         CanonicalCase{"an operator ? never looks like a placeholder", "a ?s b", "a ? s b"}),
-    [](const auto& info) { return test_name(info.param.why); });
+    named_by_reason);
 
 TEST(sql_lexer, evasion_10_names_are_cut_to_63_bytes_at_a_character) {
   const std::string sixty_two(62, 'a');
@@ -165,28 +166,31 @@ class Rejected : public testing::TestWithParam<RejectedCase> {};
 TEST_P(Rejected, text_is_not_lexed) { EXPECT_FALSE(lex_text(GetParam().text, limits)) << GetParam().why; }
 
 using namespace std::string_view_literals;
-INSTANTIATE_TEST_SUITE_P(
-    sql, Rejected,
-    testing::Values(RejectedCase{"evasion_07 comment without end", "select 1 /* x"},
-                    RejectedCase{"evasion_07 inner end is not the end", "select /* /* */ 1"},
-                    RejectedCase{"evasion_07 literal without end", "select 'x"},
-                    RejectedCase{"evasion_07 name without end", "select \"x"},
-                    RejectedCase{"evasion_07 dollar quote without end", "select $a$ x $b$"},
-                    RejectedCase{"evasion_08 NUL", "select 1\0; drop table t"sv},
-                    RejectedCase{"evasion_16 overlong quote", "select '\xC0\xA7"},
-                    RejectedCase{"evasion_16 GBK trail byte", "select '\xBF\x27'"},
-                    RejectedCase{"evasion_16 surrogate in UTF-8", "select '\xED\xA0\x80'"},
-                    RejectedCase{"empty name", "select \"\""},
-                    RejectedCase{"escape that is no character", "select U&\"\\D800\""},
-                    RejectedCase{"escape character that is a digit", "select U&\"x\" uescape '1'"},
-                    RejectedCase{"bytes that are not UTF-8", "select E'\\xff'"},
-                    RejectedCase{"letters behind a number", "select 1_000"},
-                    RejectedCase{"a literal that goes on behind a comment is read in two ways", "do 'a' -- c\n 'b'"},
-                    RejectedCase{"also behind two", "select 'a' -- c\n -- d\n\t'b'"}),
-    [](const auto& info) { return test_name(info.param.why); });
+INSTANTIATE_TEST_SUITE_P(sql, Rejected,
+                         testing::Values(RejectedCase{"evasion_07 comment without end", "select 1 /* x"},
+                                         RejectedCase{"evasion_07 inner end is not the end", "select /* /* */ 1"},
+                                         RejectedCase{"evasion_07 literal without end", "select 'x"},
+                                         RejectedCase{"evasion_07 name without end", "select \"x"},
+                                         RejectedCase{"evasion_07 dollar quote without end", "select $a$ x $b$"},
+                                         RejectedCase{"evasion_08 NUL", "select 1\0; drop table t"sv},
+                                         RejectedCase{"evasion_16 overlong quote", "select '\xC0\xA7"},
+                                         RejectedCase{"evasion_16 GBK trail byte", "select '\xBF\x27'"},
+                                         RejectedCase{"evasion_16 surrogate in UTF-8", "select '\xED\xA0\x80'"},
+                                         RejectedCase{"empty name", "select \"\""},
+                                         RejectedCase{"escape that is no character", "select U&\"\\D800\""},
+                                         RejectedCase{"escape character that is a digit", "select U&\"x\" uescape '1'"},
+                                         RejectedCase{"bytes that are not UTF-8", "select E'\\xff'"},
+                                         RejectedCase{"letters behind a number", "select 1_000"},
+                                         RejectedCase{"a literal that goes on behind a comment is read in two ways",
+                                                      "do 'a' -- c\n 'b'"},
+                                         RejectedCase{"also behind two", "select 'a' -- c\n -- d\n\t'b'"}),
+                         named_by_reason);
 
 TEST(sql_lexer, a_byte_order_mark_is_part_of_a_name_as_for_the_server) {
-  EXPECT_EQ(canonical("\xEF\xBB\xBF" "select 1"), "\xEF\xBB\xBF" "select ?n");
+  EXPECT_EQ(canonical("\xEF\xBB\xBF"
+                      "select 1"),
+            "\xEF\xBB\xBF"
+            "select ?n");
 }
 
 TEST(sql_lexer, vertical_tab_is_no_space_in_PostgreSQL_15) {
@@ -207,7 +211,8 @@ TEST(sql_lexer, notes_a_backslash_in_a_plain_literal_only) {
   EXPECT_TRUE(lex_text("select 'a\\b'", limits)->backslash_in_plain_literal);
   EXPECT_TRUE(lex_text("select N'a\\b'", limits)->backslash_in_plain_literal);
   EXPECT_TRUE(lex_text("select 'a'\n'\\'", limits)->backslash_in_plain_literal);
-  EXPECT_FALSE(lex_text("select E'a\\\\b', $$\\$$, \"\\\", U&'\\0041', '\xE2\x88\x96'", limits)->backslash_in_plain_literal);
+  EXPECT_FALSE(
+      lex_text("select E'a\\\\b', $$\\$$, \"\\\", U&'\\0041', '\xE2\x88\x96'", limits)->backslash_in_plain_literal);
 }
 
 TEST(sql_lexer, evasion_54_texts_that_differ_anywhere_differ_in_canonical_text) {
