@@ -257,7 +257,8 @@ void Drainer::submit_block(unsigned lane, uint64_t head, bool with_sync) {
   // Linked entries count only when they are submitted together.
   if (::io_uring_sq_space_left(&ring_) < 2) ::io_uring_submit(&ring_);
   io_uring_sqe* write = sqe();
-  ::io_uring_prep_writev(write, s.segment.fd(), s.pieces.data(), static_cast<unsigned>(s.pieces.size()), s.segment.size());
+  ::io_uring_prep_writev(write, s.segment.fd(), s.pieces.data(), static_cast<unsigned>(s.pieces.size()),
+                         s.segment.size());
   ::io_uring_sqe_set_data64(write, tag(lane, DrainOperation::Write));
   // A sealed segment is durable before the next one begins. A short write breaks the link.
   if ((with_sync || s.seal) && !s.sync_busy) {

@@ -345,7 +345,8 @@ Expected<LaneEnd> recover_lane(const AuditSettings& settings, uint32_t lane, con
     if (auto ok = carry_over(*ring, appender, report, last_time); !ok) return std::unexpected(ok.error());
   }
   if (report.damaged) {
-    const Lost lost{disk_end, lost_to, "records are missing here or a block was damaged; what was damaged is kept aside"};
+    const Lost lost{disk_end, lost_to,
+                    "records are missing here or a block was damaged; what was damaged is kept aside"};
     if (auto ok = appender.append(RecordType::Lost, {}, 0, unix_now_ns(), lost); !ok)
       return std::unexpected(ok.error());
   }

@@ -124,7 +124,7 @@ TEST(audit_records, bug_class_23_a_parameter_over_4_KiB_keeps_prefix_length_and_
     EXPECT_EQ(p.cut, size > 4096);
     EXPECT_EQ(p.full_size, size);
     EXPECT_EQ(as_text(p.value), value.substr(0, 4096));
-    if (p.cut) EXPECT_EQ(p.sha256, sha256(as_bytes(value)));
+    EXPECT_EQ(p.sha256, p.cut ? sha256(as_bytes(value)) : Digest{});
   }
 }
 
