@@ -86,7 +86,7 @@ int create(const KeysOptions& o) {
     written = write_secret(before, made->key, "\"}\n");
   } else {
     fmt::print(stderr, "Key {} of {}, expires: {}. It is shown this once; sluice keeps only a verifier.\n"
-                       "A running sluice takes it after SIGHUP.\n", made->id, printable(o.subject), expires);
+                       "A running sluice takes it within a second.\n", made->id, printable(o.subject), expires);
     written = write_secret("", made->key, "\n");
   }
   if (!written) {
@@ -129,7 +129,7 @@ int revoke(const KeysOptions& o) {
   if (o.json) {
     fmt::print("{}\n", ordered_json{{"id", o.id}, {"state", "revoked"}}.dump());
   } else {
-    fmt::print("Key {} is revoked. A running sluice knows after SIGHUP.\n", printable(o.id));
+    fmt::print("Key {} is revoked. A running sluice knows within a second.\n", printable(o.id));
   }
   return Ok;
 }

@@ -51,10 +51,11 @@ int Service::start() {
   rules_ = std::move(*rules);
   for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});
 
+  // What files look like is noted before they are read, so that no change falls in between.
+  keys_stamp_ = control::stamp_of(settings_.identity.access_keys_file);
   auto keys = load_directory(settings_);
   if (!keys) return complain(BadConfig, keys.error().message);
   access_subjects_ = (*keys)->size();
-  // The watcher notes what files look like before they are read, so no change falls in between.
   watcher_ = std::make_unique<control::CredentialWatcher>(
       settings_.targets, [this](CredentialsPtr set) { data_plane_->publish_credentials(std::move(set)); }, log_);
   auto credentials = control::load_credentials(settings_.targets);
@@ -109,17 +110,21 @@ control::ProcessSnapshot Service::snapshot() const {
   return out;
 }
 
+void Service::reload_keys() {
+  auto keys = load_directory(settings_);
+  if (!keys) {
+    log_.log(LogLevel::Error, "keys-not-reloaded", {{"reason", keys.error().message}});
+    return;
+  }
+  access_subjects_ = (*keys)->size();
+  data_plane_->publish_keys(std::move(*keys));
+  log_.log(LogLevel::Info, "keys-reloaded", {{"subjects", access_subjects_.load()}});
+}
+
 /// Keys, passwords and certificates; what cannot be read leaves the running one in place. Rules and the
 /// rest of the configuration are read at start only.
 void Service::reload() {
-  auto keys = load_directory(settings_);
-  if (keys) {
-    access_subjects_ = (*keys)->size();
-    data_plane_->publish_keys(std::move(*keys));
-    log_.log(LogLevel::Info, "keys-reloaded", {{"subjects", access_subjects_.load()}});
-  } else {
-    log_.log(LogLevel::Error, "keys-not-reloaded", {{"reason", keys.error().message}});
-  }
+  reload_keys();
   watcher_->reload();
   if (const auto done = data_plane_->reload_certificates(); done) {
     log_.log(LogLevel::Info, "certificates-reloaded", {});
@@ -137,6 +142,12 @@ void Service::begin_drain() {
 
 void Service::tick() {
   watcher_->check();
+  // A revoked key bites without anybody sending a signal.
+  const auto stamp = control::stamp_of(settings_.identity.access_keys_file);
+  if (stamp != keys_stamp_) {
+    keys_stamp_ = stamp;
+    reload_keys();
+  }
   const audit::Status audit = audit_->status();
   if (audit.failed && !audit_failure_logged_) {
     audit_failure_logged_ = true;

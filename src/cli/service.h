@@ -11,6 +11,7 @@
 #include "cli/serve_gateway.h"
 #include "control/admin.h"
 #include "control/credentials.h"
+#include "control/files.h"
 #include "control/log.h"
 #include "control/metrics.h"
 
@@ -47,6 +48,7 @@ class Service {
  private:
   [[nodiscard]] control::ProcessSnapshot snapshot() const;
   [[nodiscard]] int start_admin();
+  void reload_keys();
   void reload();
   void begin_drain();
   void tick();
@@ -58,6 +60,7 @@ class Service {
   control::Logger log_;
   std::shared_ptr<const rules::RuleSet> rules_;
   std::atomic<uint64_t> access_subjects_{0};
+  control::FileStamp keys_stamp_;
   std::unique_ptr<control::CredentialWatcher> watcher_;
   LaneBells bells_;
   std::unique_ptr<audit::AuditLog> audit_;

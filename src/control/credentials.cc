@@ -1,7 +1,6 @@
 #include "control/credentials.h"
 
 #include <fmt/format.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 
@@ -57,32 +56,17 @@ CredentialWatcher::CredentialWatcher(const std::vector<TargetSettings>& targets,
     : targets_(targets), publish_(std::move(publish)), log_(log) {
   for (const TargetSettings& target : targets_) {
     for (const CredentialSettings& c : target.credentials) {
-      if (!c.password_file.empty()) stamps_.push_back(stamp_of(c.password_file));
+      if (!c.password_file.empty()) stamps_.emplace_back(c.password_file, stamp_of(c.password_file));
     }
   }
 }
 
-CredentialWatcher::Stamp CredentialWatcher::stamp_of(const std::string& path) {
-  Stamp out;
-  out.path = path;
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return out;
-  const auto ns = [](const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; };
-  out.device = status.st_dev;
-  out.inode = status.st_ino;
-  out.size = status.st_size;
-  out.modified_ns = ns(status.st_mtim);
-  out.changed_ns = ns(status.st_ctim);
-  return out;
-}
-
 void CredentialWatcher::check() {
   bool changed = false;
-  for (Stamp& stamp : stamps_) {
-    Stamp now = stamp_of(stamp.path);
-    if (now == stamp) continue;
-    stamp = std::move(now);
-    changed = true;
+  for (auto& [path, stamp] : stamps_) {
+    const FileStamp now = stamp_of(path);
+    changed = changed || now != stamp;
+    stamp = now;
   }
   if (changed) reload();
 }

@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
+#include "control/files.h"
 #include "model/credentials.h"
 #include "model/log_sink.h"
 #include "model/settings.h"
@@ -32,21 +34,10 @@ class CredentialWatcher {
   void reload();
 
  private:
-  struct Stamp {
-    std::string path;
-    uint64_t device = 0;
-    uint64_t inode = 0;
-    int64_t size = -1;
-    int64_t modified_ns = 0;
-    int64_t changed_ns = 0;
-    bool operator==(const Stamp&) const = default;
-  };
-  static Stamp stamp_of(const std::string& path);
-
   const std::vector<TargetSettings>& targets_;
   std::function<void(CredentialsPtr)> publish_;
   LogSink& log_;
-  std::vector<Stamp> stamps_;
+  std::vector<std::pair<std::string, FileStamp>> stamps_;
 };
 
 }  // namespace sluice::control

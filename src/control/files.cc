@@ -118,4 +118,17 @@ std::optional<std::string> check_certificate_and_key(const std::string& certific
   return std::nullopt;
 }
 
+FileStamp stamp_of(const std::string& path) {
+  FileStamp out;
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return out;
+  const auto ns = [](const timespec& t) { return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec; };
+  out.device = status.st_dev;
+  out.inode = status.st_ino;
+  out.size = status.st_size;
+  out.modified_ns = ns(status.st_mtim);
+  out.changed_ns = ns(status.st_ctim);
+  return out;
+}
+
 }  // namespace sluice::control

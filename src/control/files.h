@@ -1,5 +1,6 @@
 // Reading and checking the files a configuration names. Messages name the file and what to do.
 #pragma once
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -18,5 +19,16 @@ namespace sluice::control {
 [[nodiscard]] std::optional<std::string> check_authorities(const std::string& path);
 [[nodiscard]] std::optional<std::string> check_certificate_and_key(const std::string& certificate,
                                                                    const std::string& key);
+
+/// What changes when a file does: written in place, replaced by rename, or its link turned elsewhere.
+struct FileStamp {
+  uint64_t device = 0;
+  uint64_t inode = 0;
+  int64_t size = -1;         ///< -1: not there.
+  int64_t modified_ns = 0;
+  int64_t changed_ns = 0;
+  bool operator==(const FileStamp&) const = default;
+};
+[[nodiscard]] FileStamp stamp_of(const std::string& path);
 
 }  // namespace sluice::control

@@ -146,7 +146,7 @@ uint16_t free_port() {
   return ntohs(at.sin_port);
 }
 
-TEST_F(CommandLine, serve_reloads_at_sighup_and_ends_well_at_sigterm) {
+TEST_F(CommandLine, serve_reloads_at_sighup_and_when_keys_change_and_ends_well_at_sigterm) {
   write("password", "canary-pw");
   write("keys.yaml", "version: 1\nsubjects: []\n");
   std::string rings = "/dev/shm/sluice-test-XXXXXX";
@@ -186,6 +186,8 @@ TEST_F(CommandLine, serve_reloads_at_sighup_and_ends_well_at_sigterm) {
   EXPECT_TRUE(wait_for(" certificates-reloaded")) << log;
   EXPECT_NE(log.find(" keys-reloaded subjects=0"), std::string::npos) << log;
   EXPECT_NE(log.find(" credentials-reloaded "), std::string::npos) << log;
+  ASSERT_TRUE(control::create_key(path("keys.yaml"), {.subject = "ci", .groups = {}, .kind = ""}));
+  EXPECT_TRUE(wait_for(" keys-reloaded subjects=1")) << log;
   ::kill(child, SIGTERM);
   EXPECT_TRUE(wait_for(" stopped because=drained")) << log;
   ASSERT_EQ(::waitpid(child, &status, 0), child);

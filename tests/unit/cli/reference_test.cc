@@ -55,7 +55,7 @@ TEST(reference, the_manual_page_has_every_subcommand_and_flag) {
   std::string page = read_source("docs/man/sluice.1");
   for (size_t at; (at = page.find("\\-")) != std::string::npos;) page.erase(at, 1);
   Tree().each([&](const CLI::App& app, const std::string& path) {
-    if (path != "sluice") EXPECT_NE(page.find(".SS " + path + "\n"), std::string::npos) << path;
+    EXPECT_TRUE(path == "sluice" || page.contains(".SS " + path + "\n")) << path;
     for (const CLI::Option* o : app.get_options()) {
       for (const std::string& name : o->get_lnames()) EXPECT_NE(page.find("--" + name), std::string::npos) << path << " --" << name;
     }
