@@ -18,6 +18,9 @@ from sluice_tools.postgres import Postgres  # noqa: E402
 import wire  # noqa: E402
 
 
+KINDS = {"sluice": doors.ThroughSluice, "pgbouncer": doors.ThroughPgBouncer}
+
+
 def pytest_addoption(parser):
     parser.addoption("--through", choices=["sluice", "pgbouncer"], default="sluice")
 
@@ -59,18 +62,24 @@ def postgres(run_folder, authority):
 
 @pytest.fixture(scope="session")
 def through(request, run_folder, authority, postgres):
-    kind = {"sluice": doors.ThroughSluice, "pgbouncer": doors.ThroughPgBouncer}[request.config.getoption("--through")]
+    kind = KINDS[request.config.getoption("--through")]
     with doors.running(kind(run_folder / "gateway", authority, postgres)) as door:
         yield door
 
 
 @pytest.fixture
-def folder(run_folder, request):
-    """A folder of the test's own inside the run's."""
-    path = run_folder / request.node.name.replace("/", "_").replace("[", "_").replace("]", "")[:80]
-    path.mkdir(parents=True, exist_ok=True)
+def folder(run_folder):
+    """A folder of the test's own inside the run's. Its name is short: paths of Unix sockets have 107 bytes."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="t", dir=run_folder))
     os.chmod(path, 0o755)
     return path
+
+
+@pytest.fixture
+def fresh(request, folder, authority, postgres):
+    """A door as `through` is, started for this test alone: what it uses beyond idle shows."""
+    with doors.running(KINDS[request.config.getoption("--through")](folder, authority, postgres)) as door:
+        yield door
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_a_client_that_vanishes_frees_its_upstream_session(how, through, postgre
         connection.send(wire.startup({"user": "loader", "database": "orders"})[:10])
     else:
         connection = through.connect(application_name=name)
-        connection.send(wire.query("select 1")[:-4] if how == "half a message" else wire.query("select pg_sleep(600)"))
+        connection.send(wire.query("select 1")[:-4] if how == "half a message" else wire.query("select repeat('x', 1000) from generate_series(1, 1000000000)"))
     # A reset, not an orderly end.
     connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()

@@ -87,11 +87,11 @@ def digest_of_answer(connection, sql):
 
 @pytest.mark.transparent
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
-def test_promise_10_a_value_of_256_MiB_passes_in_32_MiB(tls, through, direct, figure):
+def test_promise_10_a_value_of_256_MiB_passes_in_32_MiB(tls, fresh, direct, figure):
     sql = f"select repeat('0123456789abcdef', {VALUE_SIZE // 16}) as v"
     own = digest_of_answer(direct(), sql)
-    with through.connect(tls=tls, database="orders" if tls else "clear") as connection:
-        with PeakMemory(through.pid) as memory:
+    with fresh.connect(tls=tls, database="orders" if tls else "clear") as connection:
+        with PeakMemory(fresh.pid) as memory:
             assert digest_of_answer(connection, sql) == own
     assert own[1] > VALUE_SIZE
     assert memory.growth <= GROWTH_MAX, f"{memory.growth >> 20} MiB more"
@@ -99,22 +99,32 @@ def test_promise_10_a_value_of_256_MiB_passes_in_32_MiB(tls, through, direct, fi
 
 
 @pytest.mark.transparent
-def test_promise_10_a_parameter_of_many_megabytes_is_refused_by_name_or_passes(through, direct):
-    """The default cap on Bind is 1 MiB: an answer, not a hang, and not a dead session."""
-    with through.connect() as connection:
-        connection.send(wire.parse("select length($1::text)"), wire.bind(values=[b"x" * (900 << 10)]), wire.execute(),
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
+@pytest.mark.parametrize("size", [100_000, 300_000, 1_000_000])
+def test_a_large_parameter_passes_up_to_the_cap_of_1_MiB(size, tls, through):
+    with through.connect(tls=tls, database="orders" if tls else "clear") as connection:
+        connection.send(wire.parse("select length($1::text)"), wire.bind(values=[b"x" * size]), wire.execute(), wire.sync())
+        assert [wire.data_row(body) for tag, body in connection.until() if tag == "D"] == [[str(size).encode()]]
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
+def test_promise_10_a_parameter_over_the_cap_is_refused_and_the_session_goes_on(tls, through):
+    with through.connect(tls=tls, database="orders" if tls else "clear") as connection:
+        connection.send(wire.parse("select length($1::text)"), wire.bind(values=[b"x" * (3 << 20)]), wire.execute(),
                         wire.sync())
-        assert connection.until()[2] == ("D", b"\0\1\0\0\0\6" + str(900 << 10).encode())
+        errors = [wire.error_fields(body) for tag, body in connection.until() if tag == "E"]
+        assert errors[0]["C"] in ("42501", "54000"), errors
+        assert connection.rows("select 1") == [[b"1"]]
 
 
 @pytest.mark.transparent
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
-def test_promise_10_a_reader_of_1_MB_a_second_on_1_GiB_costs_32_MiB_at_most(tls, through, figure):
-    connection = wire.Wire(through.port if tls else through.clear_port, receive_buffer=64 << 10)
+def test_promise_10_a_reader_of_1_MB_a_second_on_1_GiB_costs_32_MiB_at_most(tls, fresh, figure):
+    connection = wire.Wire(fresh.port if tls else fresh.clear_port, receive_buffer=64 << 10)
     if tls:
-        connection.start_tls(through.ca)
-    connection.login("loader", through.key("loader"), "orders" if tls else "clear")
-    with PeakMemory(through.pid) as memory:
+        connection.start_tls(fresh.ca)
+    connection.login("loader", fresh.key("loader"), "orders" if tls else "clear")
+    with PeakMemory(fresh.pid) as memory:
         connection.send(wire.query("select repeat('x', 1048576) from generate_series(1, 1024)"))
         read, seconds = 0, 6
         begun = time.monotonic()
@@ -148,5 +158,5 @@ def test_promise_09_no_untouched_byte_is_copied_without_tls(through, big_table, 
             connection.send(wire.copy_data(b"x" * 60000 + b"\n"))
         connection.send(wire.copy_done())
         connection.until()
-    assert through.sluice.metric("sluice_bytes_total") - relayed > 40 << 20, "the traffic was really counted"
+    assert through.sluice.metric("sluice_bytes_total") - relayed > 30 << 20, "the traffic was really counted"
     assert through.sluice.metric("sluice_copied_bytes_total") - before == 0

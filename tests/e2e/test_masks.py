@@ -48,7 +48,8 @@ def test_a_view_of_a_masked_column_is_masked(through):
     with through.connect("agent") as connection:
         assert [row[1] for row in connection.rows("select name, amount from hr.pay")] == [None] * len(SALARIES)
         for row in connection.rows("select who, mail from customer_view"):
-            assert b"@" not in row[1]
+            # The table under the view has a column rule, so what comes from it may be NULL as a whole.
+            assert row[1] is None or b"@" not in row[1]
 
 
 def test_what_no_mask_names_comes_through_unchanged_beside_what_one_names(through, direct):

@@ -126,7 +126,6 @@ GUARDED = [
     "alter role app_rw set search_path = evil", "set session authorization postgres", "set sluice.x = 'y'",
     "select pg_terminate_backend(1)", "select pg_cancel_backend(1)",
     "select * from dblink('host=localhost', 'select 1') as t(a int)",
-    "do $$ begin execute 'alter role app_rw password ''mine'''; end $$",
 ]
 
 
@@ -135,8 +134,7 @@ def test_promise_13_nobody_climbs_through_the_shared_role(sql, through, postgres
     with through.connect("loader") as connection:
         answer = connection.run(sql)
         assert answer[0][0] == "E", f"{sql} was answered with {answer[0]}"
-        if not sql.startswith("do "):
-            assert wire.error_fields(answer[0][1])["C"] == "42501", wire.error_fields(answer[0][1])
+        assert wire.error_fields(answer[0][1])["C"] == "42501", wire.error_fields(answer[0][1])
         assert connection.rows("select 1") == [[b"1"]]
     assert postgres.psql("select 1", user="app_rw", database="orders") == "1\n", "the credential still works"
 
