@@ -1,8 +1,10 @@
 #include "rules/compile/compile.h"
 
 #include <fmt/format.h>
+#include <yaml-cpp/eventhandler.h>
 
 #include <map>
+#include <sstream>
 
 #include "rules/compile/patterns.h"
 #include "rules/compile/rule_reader.h"
@@ -21,15 +23,40 @@ struct Compilation {
   std::vector<std::string> warnings;
 };
 
+// Hears everything and keeps nothing.
+class Silence final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+// Counted by hand and no further than two: YAML::LoadAll() never ends on some malformed texts (",x}"),
+// since the parser then sees one empty document after the other without moving on.
+size_t count_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  Silence silence;
+  size_t count = 0;
+  while (count < 2 && parser.HandleNextDocument(silence)) count += 1;
+  return count;
+}
+
 // yaml-cpp reports errors by exception; they end here.
 Expected<YAML::Node> parse(const SourceFile& file, YamlErrors& errors) {
   if (file.text.size() > source_size_max) {
     return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", file.path, source_size_max, file.text.size()));
   }
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(file.text);
-    if (documents.size() == 1) return documents[0];
-    return fail(fmt::format("{}:1:1: expected one YAML document, found {}", file.path, documents.size()));
+    const size_t documents = count_documents(file.text);
+    if (documents == 1) return YAML::Load(file.text);
+    return fail(fmt::format("{}:1:1: expected one YAML document, found {}", file.path, documents == 0 ? "none" : "more"));
   } catch (const YAML::Exception& exception) {
     return fail(errors.at(exception.mark, "expected YAML, found an error: " + exception.msg));
   }

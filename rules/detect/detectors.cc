@@ -41,6 +41,7 @@ Expected<std::shared_ptr<const Detectors>> Detectors::make() {
 
 void Detectors::find(std::string_view text, TypeSet live, hs_scratch_t* scratch, std::vector<Match>& out) const {
   SLUICE_ASSERT(text.size() <= UINT_MAX);
+  if (text.empty()) return;  // Its data may be null, which hs_scan() refuses.
   find_digit_values(text, live, out);
   if (!live.has(DataType::EmailAddress)) return;
 

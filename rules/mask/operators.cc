@@ -17,6 +17,7 @@ bool is_surrogate_escape(std::string_view text, std::string_view high_digits) {
 
 size_t character_size(std::string_view text, Characters characters) {
   SLUICE_ASSERT(!text.empty());
+  if (static_cast<uint8_t>(text[0]) < 0x80 && text[0] != '\\') return 1;  // Nearly always.
   if (characters == Characters::JsonEscaped && text[0] == '\\' && text.size() >= 2) {
     if (text[1] != 'u') return 2;
     if (text.size() < unicode_escape_size) return text.size();

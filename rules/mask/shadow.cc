@@ -109,16 +109,19 @@ bool append_shadow(std::string_view text, Escapes escapes, std::vector<char>& ou
   const auto characters = escapes == Escapes::Json ? Characters::JsonEscaped : Characters::Utf8;
   bool differs = false;
   for (size_t at = 0; at < text.size();) {
+    const bool escape = escapes == Escapes::Json && text[at] == '\\';
+    if (static_cast<uint8_t>(text[at]) < 0x80 && !escape) {
+      out.push_back(text[at]);
+      map.push_back(static_cast<uint32_t>(at));
+      at += 1;
+      continue;
+    }
     const size_t size = character_size(text.substr(at), characters);
     const auto sequence = text.substr(at, size);
-    const bool escaped = escapes == Escapes::Json && sequence[0] == '\\';
-    const bool plain_byte = size == 1 && !escaped;
-    const uint32_t read = plain_byte ? static_cast<uint8_t>(sequence[0])
-                                     : read_as(escaped ? unescape(sequence) : code_point(sequence));
     const size_t start = out.size();
-    if (plain_byte) {
-      out.push_back(sequence[0]);  // Invalid UTF-8 too: as it is.
-    } else if (read != removed) {
+    if (size == 1 && !escape) {
+      out.push_back(sequence[0]);  // Invalid UTF-8: as it is.
+    } else if (const uint32_t read = read_as(escape ? unescape(sequence) : code_point(sequence)); read != removed) {
       append_utf8(read, out);
     }
     map.resize(map.size() + (out.size() - start), static_cast<uint32_t>(at));

@@ -30,8 +30,9 @@ void expect_errors(const Case (&cases)[n]) {
 TEST(Compile, errors_say_where_what_was_expected_and_what_was_found) {
   const Case cases[] = {
       {"not YAML", "rules:\n  - id: a\n   bad: x\n", "r.yaml:3:4: expected YAML, found an error: "},
-      {"nothing", "", "r.yaml:1:1: expected one YAML document, found 0"},
-      {"two documents", "rules: []\n---\nrules: []\n", "r.yaml:1:1: expected one YAML document, found 2"},
+      {"nothing", "", "r.yaml:1:1: expected one YAML document, found none"},
+      {"two documents", "rules: []\n---\nrules: []\n", "r.yaml:1:1: expected one YAML document, found more"},
+      {"bug class 22: documents without end", ",x}", "r.yaml:1:1: expected one YAML document, found more"},
       {"a list for a file", "- id: a\n", "r.yaml:1:1: expected a rule file as a mapping, found a list"},
       {"no rules", "{}\n", "r.yaml:1:1: expected rules, found none"},
       {"an empty list of rules", "rules: []\n", "r.yaml:1:8: expected a list of rules, found an empty list"},

@@ -228,6 +228,10 @@ TEST(Detect, the_bit_parallel_scan_finds_a_number_at_every_offset_of_a_block) {
   }
 }
 
+TEST(Detect, an_empty_view_of_nothing_holds_nothing) {
+  for (const auto type : {DataType::CreditCard, DataType::EmailAddress, DataType::UsSsn}) EXPECT_TRUE(find({}, type).empty());
+}
+
 TEST(Detect, bug_class_22_long_rows_of_digits_and_at_signs_take_linear_time) {
   // Every byte is a trigger or part of one; quadratic work over a mebibyte would take minutes, and the
   // test's own time-out would tell.
