@@ -11,7 +11,7 @@ namespace sluice::audit {
 
 enum class Format : uint8_t {
   Text,
-  JsonLines,  ///< One object a record; docs/audit-records.md lists the keys.
+  JsonLines,  ///< One object a record; docs/reference/audit-records.md lists the keys.
 };
 
 /// "2026-01-31T12:00:00.123456789Z".
