@@ -114,6 +114,9 @@ void Reactor::listen(int fd, AcceptHandler handler) {
 
 void Reactor::stop_listening() {
   for (size_t i = 0; i < listeners_.size(); ++i) {
+    if (listeners_[i].fd < 0) continue;
+    // Shut down, or who connects from now on would wait in the backlog for an answer.
+    kernel_.shutdown(listeners_[i].fd, SHUT_RDWR);
     if (listeners_[i].armed) kernel_.cancel(token(Op::Accept, 0, static_cast<uint32_t>(i)));
     listeners_[i].fd = -1;
   }

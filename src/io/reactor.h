@@ -73,7 +73,8 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   Reactor(const Reactor&) = delete;
   Reactor& operator=(const Reactor&) = delete;
 
-  /// Accepts on a listening socket until stop_listening(). The descriptor stays the caller's.
+  /// Accepts on a listening socket until stop_listening(), which shuts it down. The descriptor stays
+  /// the caller's to close.
   void listen(int fd, AcceptHandler handler);
   void stop_listening();
 
