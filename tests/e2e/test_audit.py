@@ -157,7 +157,7 @@ def random_client(gateway, seed, numbers):
 
 @pytest.mark.slow
 def test_every_statement_the_server_logged_has_a_record(folder, authority, own_gateway, figure):
-    count, clients = 10_000, 8
+    count, clients = 13_000, 8  # About a fifth never reach the server: refused, or cut off by a kill.
     server = Postgres(folder / "postgres", authority, {
         "log_statement": "all", "logging_collector": "on", "log_destination": "jsonlog", "log_directory": "log",
         "log_filename": "server.log", "log_rotation_size": "0", "log_min_error_statement": "panic"})
@@ -183,7 +183,7 @@ def test_every_statement_the_server_logged_has_a_record(folder, authority, own_g
     recorded = marks_in(records.whole_log(gateway.sluice))
     missing = logged - recorded
     figure(f"audit completeness: {len(logged)} statements logged by the server, {len(missing)} without a record")
-    assert len(logged) > count * 0.6, "the server saw the load"
+    assert len(logged) >= 10_000, "the server saw the load"
     assert not missing, sorted(missing)[:20]
     assert not refused, "what was refused never reached the server"
 

@@ -26,7 +26,7 @@ def test_nine_thousand_idle_sessions_are_held(run_folder, authority, postgres, f
     folder.mkdir()
     targets = [{**doors.target("orders", postgres, folder, tls=False), "address": f"127.0.0.1:{server.port}",
                 "limits": {"sessions": 20000, "sessions_per_principal": 20000}}]
-    gateway = doors.ThroughSluice(folder, authority, postgres, targets=targets, rules=[], nofile=f"{hard}:{hard}",
+    gateway = doors.ThroughSluice(folder, authority, postgres, targets=targets, rules=None, nofile=f"{hard}:{hard}",
                                   handshake_timeout="60s")
     sessions = []
     try:
@@ -41,7 +41,7 @@ def test_nine_thousand_idle_sessions_are_held(run_folder, authority, postgres, f
             figure(f"idle sessions: {count} held without TLS, {each:.0f} bytes of anonymous memory each")
             for connection in sessions[::500]:
                 assert connection.rows("select 1") == [[b"1"]]
-            assert each <= 64 << 10, "far from the 8 KiB aimed at"
+            assert each <= 8 << 10
             for connection in sessions:
                 connection.close()
             wait_until(lambda: gateway.sluice.metric("sluice_sessions_open") == 0, 60, "all sessions closed")
