@@ -11,7 +11,7 @@ constexpr uint16_t numeric_special = 0xC000;  // NaN, and infinities since Postg
 constexpr uint16_t numeric_digit_max = 9999;
 
 void append_group(uint16_t group, std::vector<char>& out) {
-  for (const uint16_t unit : {1000, 100, 10, 1}) out.push_back(static_cast<char>('0' + group / unit % 10));
+  for (const unsigned unit : {1000U, 100U, 10U, 1U}) out.push_back(static_cast<char>('0' + group / unit % 10));
 }
 
 int nibble(char c) {

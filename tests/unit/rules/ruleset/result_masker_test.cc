@@ -289,7 +289,9 @@ TEST(ResultMasker, promise_10_batches_are_bounded_and_large_values_are_scanned_a
   EXPECT_EQ(masker.masked_cells(), 400U);
   for (size_t row = 0; row < 200; ++row) {
     EXPECT_EQ(as_text(masker.replacement(row, 0)->value).find("411111"), std::string_view::npos);
-    if (row != 100) EXPECT_EQ(shown(masker.replacement(row, 1)), "*************.com");
+    if (row != 100) {
+      EXPECT_EQ(shown(masker.replacement(row, 1)), "*************.com");
+    }
   }
   EXPECT_EQ(shown(masker.replacement(100, 1)), filler + " ************1111 " + filler + "\xC2\xA0" + "*******4399");
 }
