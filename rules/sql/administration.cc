@@ -98,7 +98,8 @@ void NodeHandlers::set_config(Walker& walker, JsonObject call) {
       ++position;
     }
   }
-  const auto name = name_argument ? constant_text(*name_argument) : std::nullopt;
+  auto name = name_argument ? constant_text(*name_argument) : std::nullopt;
+  if (name_argument && !walker.settings_row_.empty() && is_column(*name_argument, "name")) name = walker.settings_row_;
   if (!name || flag_field(call, "func_variadic")) {
     walker.collect_.kind(StatementKind::Set);
     return walker.collect_.guard(Guard::PinnedSetting, "set_config with a computed name");

@@ -97,11 +97,11 @@ class Writer {
       if (token->kind == TokenKind::LineComment || token->kind == TokenKind::BlockComment) continue;
       if (token->kind == TokenKind::End) break;
       if (out_.tokens.size() == limits_.token_max) {
-        return failure("more than " + std::to_string(limits_.token_max) + " tokens", token->start);
+        return failure("more than " + std::to_string(limits_.token_max) + " tokens", token->start, true);
       }
       out_.tokens.push_back(*token);
       if (!count_nesting(*token)) {
-        return failure("nested deeper than " + std::to_string(limits_.nesting_max), token->start);
+        return failure("nested deeper than " + std::to_string(limits_.nesting_max), token->start, true);
       }
     }
     for (size_t i = 0; i < out_.tokens.size();) {
@@ -114,8 +114,8 @@ class Writer {
   }
 
  private:
-  static std::unexpected<LexFailure> failure(std::string message, uint32_t at) {
-    return std::unexpected(LexFailure{std::move(message), at});
+  static std::unexpected<LexFailure> failure(std::string message, uint32_t at, bool over_cap = false) {
+    return std::unexpected(LexFailure{std::move(message), at, over_cap});
   }
   [[nodiscard]] std::string_view bytes(const Token& token) const {
     return text_.substr(token.start, token.end - token.start);

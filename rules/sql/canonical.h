@@ -36,6 +36,7 @@ struct LexedText {
 struct LexFailure {
   std::string message;  ///< Quotes nothing of the text.
   uint32_t at = 0;      ///< Byte offset.
+  bool over_cap = false;  ///< More tokens or deeper nesting than allowed; else the text is at fault.
 };
 
 /// Lexes a whole text. Fails on what the lexer rejects, on text that is not UTF-8 or holds NUL, over a

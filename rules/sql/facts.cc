@@ -9,6 +9,42 @@
 namespace sluice::rules::sql {
 namespace {
 
+Facts over_cap(std::string message) {
+  Facts facts;
+  facts.parse_error = std::move(message);
+  facts.over_cap = true;
+  return facts;
+}
+
+// What a DO block or a function's body says is text to us. It is searched for what the guard refuses
+// when it stands in the open; a body that puts the words together as it runs is not caught, which is
+// why such statements are opaque, and why the credential should be able to do little.
+Guard guard_in_body(std::string_view text) {
+  std::string words = " ";
+  for (const char c : text) {
+    const char low = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    const bool word = (low >= 'a' && low <= 'z') || (low >= '0' && low <= '9') || low == '_' || static_cast<unsigned char>(low) >= 0x80;
+    if (word) {
+      words.push_back(low);
+    } else if (words.back() != ' ') {
+      words.push_back(' ');
+    }
+  }
+  words.push_back(' ');
+  static constexpr std::pair<std::string_view, Guard> phrases[] = {
+      {" alter role ", Guard::OwnRole},        {" alter user ", Guard::OwnRole},
+      {" session authorization ", Guard::SessionAuthorization}, {" session_authorization ", Guard::SessionAuthorization},
+      {" pg_terminate_backend ", Guard::SessionControl},        {" pg_cancel_backend ", Guard::SessionControl},
+      {" dblink", Guard::LoopBack},            {" create subscription ", Guard::Replication},
+      {" set sluice ", Guard::SluiceSetting},  {" standard_conforming_strings ", Guard::PinnedSetting},
+      {" client_encoding ", Guard::PinnedSetting},
+  };
+  for (const auto& [phrase, guard] : phrases) {
+    if (words.find(phrase) != std::string::npos) return guard;
+  }
+  return Guard::None;
+}
+
 Facts not_understood(std::string message, uint32_t cursor) {
   Facts facts;
   facts.parse_error = std::move(message);
@@ -35,12 +71,17 @@ uint32_t number_field(JsonObject node, std::string_view name) {
 Facts read_facts(std::string_view text, size_t text_size_max, const CanonicalLimits& limits,
                  const std::vector<std::string>& trusted_functions) {
   if (text.size() > text_size_max) {
-    return not_understood("the statement is longer than " + std::to_string(text_size_max) + " bytes", 0);
+    return over_cap("the statement is longer than " + std::to_string(text_size_max) + " bytes");
   }
   auto lexed = lex_text(text, limits);
-  if (!lexed) return not_understood(lexed.error().message, lexed.error().at + 1);
+  if (!lexed) {
+    return lexed.error().over_cap ? over_cap(lexed.error().message) : not_understood(lexed.error().message, lexed.error().at + 1);
+  }
   const auto tree = ParseTree::parse(std::string(text));
-  if (!tree) return not_understood(tree.error().message, tree.error().cursor);
+  if (!tree) {
+    // Without a position it is not the text that the grammar objects to: the tree was too deep or too large.
+    return tree.error().cursor == 0 ? over_cap(tree.error().message) : not_understood(tree.error().message, tree.error().cursor);
+  }
   const auto statements = array_field(tree->root(), "stmts");
   if (!statements) return not_understood("the grammar's tree cannot be read", 0);
 
@@ -61,6 +102,10 @@ Facts read_facts(std::string_view text, size_t text_size_max, const CanonicalLim
     }
     ends_only = ends_only && ends_transaction(*stmt);
     ++facts.statement_count;
+  }
+  const bool has_body = facts.kinds.has(StatementKind::Do) || (facts.opaque && facts.kinds.has(StatementKind::Create));
+  if (has_body) {
+    if (const Guard inside = guard_in_body(text); inside != Guard::None) collector.guard(inside, "inside a body");
   }
   collector.finish();
   facts.transaction_end_only = facts.statement_count > 0 && ends_only;

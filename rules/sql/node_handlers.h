@@ -17,6 +17,8 @@ struct NodeHandlers {
   static void locking(Walker&, JsonObject, Use);
   static void leaf(Walker&, JsonObject, Use);
 
+  [[nodiscard]] static bool is_column(JsonValue value, std::string_view name);
+
   // expressions.cc
   static void function_call(Walker&, JsonObject, Use);
   static void sample(Walker&, JsonObject, Use);

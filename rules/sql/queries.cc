@@ -29,10 +29,45 @@ Use written(bool read) { return read ? Use::ReadWrite : Use::Write; }
 
 }  // namespace
 
+namespace {
+
+// pg_dump asks «SELECT set_config(name, …) FROM pg_settings WHERE name = 'a setting'», to set what an
+// older server may not have. In exactly this shape the column is that constant. Empty: another shape.
+std::string_view setting_of_row(JsonObject select) {
+  const auto from = array_field(select, "fromClause");
+  const auto where = object_field(select, "whereClause");
+  if (!from || from->size() != 1 || !where || field(select, "withClause") || field(select, "larg")) return {};
+  const auto table = as_node(from->at(0).value_unsafe(), "RangeVar");
+  const std::string_view schema = table ? text_field(*table, "schemaname") : std::string_view{};
+  if (!table || text_field(*table, "relname") != "pg_settings" || field(*table, "alias") ||
+      !(schema.empty() || schema == "pg_catalog")) {
+    return {};
+  }
+  const auto equals = object_field(*where, "A_Expr");
+  if (!equals || text_field(*equals, "kind") != "AEXPR_OP") return {};
+  const auto names = array_field(*equals, "name");
+  const auto left = field(*equals, "lexpr");
+  const auto right = field(*equals, "rexpr");
+  if (!names || names->size() != 1 || as_string(names->at(0).value_unsafe()) != "=" || !left || !right) return {};
+  const auto constant = as_node(*right, "A_Const");
+  const auto text = constant ? object_field(*constant, "sval") : std::nullopt;
+  if (!NodeHandlers::is_column(*left, "name") || !text) return {};
+  return text_field(*text, "sval");
+}
+
+}  // namespace
+
+bool NodeHandlers::is_column(JsonValue value, std::string_view name) {
+  const auto column = as_node(value, "ColumnRef");
+  const auto parts = column ? array_field(*column, "fields") : std::nullopt;
+  return parts && parts->size() == 1 && as_string(parts->at(0).value_unsafe()) == name;
+}
+
 void NodeHandlers::leaf(Walker&, JsonObject, Use) {}
 
 void NodeHandlers::select(Walker& walker, JsonObject node, Use) {
   const size_t mark = walker.enter(node);
+  const std::string_view outer_row = std::exchange(walker.settings_row_, setting_of_row(node));
   if (field(node, "intoClause")) {
     walker.collect_.kind(StatementKind::Create);
     walker.walk_field("SelectStmt", node, "intoClause", Use::Write);
@@ -41,6 +76,7 @@ void NodeHandlers::select(Walker& walker, JsonObject node, Use) {
     if (entry.key == "withClause" || entry.key == "intoClause") continue;
     walker.walk_value("SelectStmt", entry.key, entry.value, Use::Read);
   }
+  walker.settings_row_ = outer_row;
   walker.leave(mark);
 }
 

@@ -48,6 +48,7 @@ class Walker {
   Collector& collect_;
   std::vector<std::string> scope_;                       // Visible CTE names, innermost last.
   std::map<std::string, uint32_t, std::less<>> hidden_;  // How often each is in scope_.
+  std::string_view settings_row_;                        // See setting_of_row() in queries.cc.
   bool column_types_run_ = false;                        // In a column definition list of FROM: types convert values.
   uint32_t start_ = 0;
   uint32_t end_ = 0;

@@ -133,7 +133,10 @@ bool PgSession::flush_client_run() {
     client_run_durable_ = 0;
   }
   io::SliceQueue& in = client_.inbox();
-  if (client_run_ > 0) server_.forward(in, std::exchange(client_run_, 0));
+  if (client_run_ > 0) {
+    lane_.metrics().bytes_from_client.add(client_run_);
+    server_.forward(in, std::exchange(client_run_, 0));
+  }
   if (!held_out_.empty() || held_drop_ > 0) {
     in.drop(std::exchange(held_drop_, 0));
     const bool sent = held_out_.empty() || send_server(held_out_);
@@ -283,6 +286,7 @@ PgSession::Found PgSession::find_facts(std::string_view text, rules::FactsPtr& f
       });
   if (!posted) {
     auto busy = std::make_shared<Facts>();
+    busy->over_cap = true;
     busy->parse_error = "the gateway is too busy to read so long a statement";
     facts = std::move(busy);
     wait_ = Wait::None;
@@ -316,7 +320,7 @@ StatementPtr PgSession::make_statement(std::string_view text, rules::FactsPtr fa
 void PgSession::judge(Statement& statement) {
   statement.generation = rules_->rule_set().generation();
   if (!understood(statement)) {
-    statement.decision = {.reason = Reason::NotUnderstood};
+    statement.decision = {.reason = statement.facts->over_cap ? Reason::TooLarge : Reason::NotUnderstood};
     return;
   }
   const Facts& facts = *statement.facts;
@@ -383,9 +387,9 @@ std::unique_ptr<Refusal> PgSession::make_refusal(const Statement& statement) con
     refusal->sqlstate = "0A000";
     why = fmt::format("this statement is not understood (grammar 15): {}",
                       statement.facts ? statement.facts->parse_error : std::string("no analysis"));
-    if (statement.facts && statement.facts->parse_error.find("cap") != std::string::npos) refusal->sqlstate = "54000";
   } else if (d.reason == Reason::TooLarge) {
     refusal->sqlstate = "54000";
+    if (why.empty()) why = fmt::format("this statement is over a cap of the gateway: {}", statement.facts->parse_error);
   } else if (d.reason == Reason::Default) {
     why = fmt::format("no rule of target \"{}\" allows this statement", target_settings().name);
   }
@@ -419,7 +423,7 @@ PgSession::Next PgSession::take_query(Bytes body) {
   }
   std::vector<std::byte>& out = lane_.scratch().out;
   out.clear();
-  if (!understood(*statement) && statement->facts->parse_error_cursor != 0) {
+  if (statement->decision.reason == Reason::NotUnderstood) {
     // Our grammar is older than the server's may be: ask the server, by a Parse, which runs nothing.
     Entry& probe = push_entry(EntryKind::Parse);
     probe.injected = probe.probe = true;
@@ -460,7 +464,7 @@ PgSession::Next PgSession::take_parse(Bytes body) {
                            .hint = "Close or DEALLOCATE those no longer needed."};
   }
   // A text only the server may know is admitted to be parsed, which runs nothing; Bind refuses it.
-  const bool unknown = !understood(*statement) && statement->facts->parse_error_cursor != 0;
+  const bool unknown = statement->decision.reason == Reason::NotUnderstood;
   uint64_t seq = 0;
   if (!record_intent(audit::IntentKind::Parse, *statement, parse.name, nullptr, seq)) return wait_for_recorder();
   Entry& entry = push_entry(EntryKind::Parse);

@@ -36,6 +36,7 @@ using PlanPtr = std::shared_ptr<const BoundPlan>;
 struct Portal {
   StatementPtr statement;
   PlanPtr plan;                ///< Null: not described yet.
+  int columns = -1;            ///< Of its rows; -1: not described.
   bool described = false;      ///< A Describe of this portal is on its way or answered.
   uint64_t intent_seq = 0;     ///< Of the Bind that made it; 0 once its outcome is written.
   uint64_t started_ns = 0;

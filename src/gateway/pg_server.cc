@@ -228,12 +228,13 @@ PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
   if (pipeline_.empty()) return server_violation("a description of nothing");
   Entry& entry = pipeline_.front();
   ResultShape& shape = lane_.scratch().shape;
-  if (rows && masks_live_ && entry.kind != EntryKind::DescribeStatement && !pg::parse_row_description(body, shape)) {
+  if (rows && !pg::parse_row_description(body, shape)) {
     return server_violation("malformed RowDescription");
   }
   switch (entry.kind) {
     case EntryKind::DescribeStatement: pipeline_.pop(); return Answer::Keep;
     case EntryKind::DescribePortal: {
+      if (entry.portal) entry.portal->columns = rows ? static_cast<int>(shape.size()) : 0;
       if (rows && masks_live_ && entry.portal) entry.portal->plan = make_plan(shape, entry.portal->statement.get(), entry.portal != unnamed_portal_);
       const bool ours = entry.injected;
       pipeline_.pop();
@@ -241,6 +242,7 @@ PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
     }
     case EntryKind::Query:
       if (!rows) break;
+      query_columns_ = static_cast<int>(shape.size());
       query_plan_ = masks_live_ ? make_plan(shape, entry.statement.get(), false) : nullptr;
       return Answer::Keep;
     default: break;
@@ -257,6 +259,7 @@ PgSession::Answer PgSession::take_completion(std::string_view tag, bool suspende
   if (entry.kind == EntryKind::Query) {
     if (suspended) return server_violation("PortalSuspended in a simple query");
     query_plan_.reset();
+    query_columns_ = -1;
     return Answer::Keep;
   }
   if (entry.kind != EntryKind::Execute) return server_violation("a completion of nothing");
@@ -500,6 +503,30 @@ bool PgSession::pump_row(const pg::Header& header, size_t available) {
       if (available < frame_size) return false;
       return mask_rows(*plan);
     }
+  }
+  // Drivers believe these counts; a row that lies about itself ends here. What does not fit a slab is
+  // judged by its column count alone, since it streams.
+  io::SliceQueue& in = server_.inbox();
+  LaneScratch& scratch = lane_.scratch();
+  const Entry& entry = pipeline_.front();
+  const int columns = entry.kind == EntryKind::Query ? query_columns_ : entry.portal ? entry.portal->columns : -1;
+  if (entry.kind == EntryKind::Query && columns < 0) {
+    (void)server_violation("rows that it did not describe");
+    return false;
+  }
+  if (available < std::min(frame_size, pg::header_size + 2)) return false;
+  bool valid = header.body_size >= 2;
+  if (available >= frame_size && frame_size <= io::slab_size) {
+    scratch.rows.resize(std::max<size_t>(scratch.rows.size(), 1));
+    valid = pg::parse_data_row(in.view(server_run_ + pg::header_size, header.body_size, scratch.message), scratch.rows[0]) &&
+            (columns < 0 || scratch.rows[0].size() == static_cast<size_t>(columns));
+  } else if (valid) {
+    const uint16_t count = load_u16(in.view(server_run_ + pg::header_size, 2, scratch.header).data());
+    valid = columns < 0 || count == columns;
+  }
+  if (!valid) {
+    (void)server_violation("a row that does not fit its description");
+    return false;
   }
   pipeline_.front().bytes += frame_size;
   if (available >= frame_size) {

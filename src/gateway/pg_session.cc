@@ -70,6 +70,7 @@ TargetState& PgSession::target_state() { return lane_.target_state(target_); }
 
 bool PgSession::send_client(std::vector<std::byte>& message) {
   bytes_to_client_ += message.size();
+  lane_.metrics().bytes_to_client.add(message.size());
   const bool sent = client_.write(message);
   message.clear();
   if (!sent) end("no buffers left");
@@ -244,7 +245,6 @@ void PgSession::on_keys_changed() {
   const AccessSubject* subject = lane_.snapshots().keys ? lane_.snapshots().keys->find(principal_.subject) : nullptr;
   if (subject != nullptr && has_live_key(*subject, lane_.reactor().unix_ns() / 1'000'000'000)) return;
   // What is running upstream must not run on for somebody whose access has ended.
-  if (state_ == State::Ready && !pipeline_.empty()) cancel_upstream("revocation");
   terminate("57P01", "access was revoked");
 }
 
@@ -296,6 +296,8 @@ void PgSession::end(std::string reason) {
                      {"reason", end_reason_}});
   }
   if (was_ready && server_.open() && !server_ended_) {
+    // A server only notices that nobody listens when it next writes: what is running is stopped.
+    if (!pipeline_.empty()) PgCancel::send(lane_, target_, upstream_address_, server_pid_, server_secret_);
     std::vector<std::byte> out;
     pg::build::terminate(out);
     (void)server_.write(out);

@@ -277,6 +277,7 @@ class PgSession final : private io::Timer::Client {
   uint64_t server_stream_left_ = 0;
   bool server_in_copy_out_ = false;
   bool server_said_fatal_ = false;
+  int query_columns_ = -1;          ///< Of that result; -1: not described.
   PlanPtr query_plan_;              ///< Of the result that a simple query is sending.
   uint64_t bytes_from_client_ = 0;
   uint64_t bytes_to_client_ = 0;

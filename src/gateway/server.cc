@@ -21,7 +21,7 @@ constexpr int accept_backlog = 4096;
 constexpr unsigned lanes_max = 255;  // A lane has 8 bits of a cancel key.
 
 /// A listening socket of its own for every lane: the kernel spreads connections over them.
-Expected<int> listen_on(const ListenerSettings& listener) {
+Expected<int> listen_on(const ListenerSettings& listener, bool first) {
   sockaddr_storage address{};
   socklen_t size = 0;
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address);
@@ -37,8 +37,17 @@ Expected<int> listen_on(const ListenerSettings& listener) {
   } else {
     return fail(fmt::format("listener {}:{}: not a numeric address", listener.host, listener.port));
   }
-  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   const int on = 1;
+  if (first) {
+    // With SO_REUSEPORT another process of this user could share the port and take half our clients:
+    // so the first lane's socket asks without it whether the port is free.
+    const int probe = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (probe >= 0) setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    const int refused = probe < 0 || bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(probe, 1) != 0 ? errno : 0;
+    if (probe >= 0) ::close(probe);
+    if (refused != 0) return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, std::strerror(refused)));
+  }
+  const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
       setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on) != 0 ||
       bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(fd, accept_backlog) != 0) {
@@ -115,7 +124,7 @@ Expected<void> Server::load_tls(Snapshots& into) const {
 Expected<void> Server::open_listeners() {
   for (auto& thread : lanes_) {
     for (const ListenerSettings& listener : inputs_.settings.listeners) {
-      auto fd = listen_on(listener);
+      auto fd = listen_on(listener, thread->number == 0);
       if (!fd) return std::unexpected(fd.error());
       thread->listeners.push_back(*fd);
     }

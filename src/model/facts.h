@@ -70,6 +70,7 @@ struct Facts {
   /// False: the text did not parse. Then `parse_error` says why and nothing below is filled in.
   bool understood = false;
   std::string parse_error;          ///< The grammar's own message; for the client and the log.
+  bool over_cap = false;            ///< A cap of ours stopped the reading, not the grammar.
   uint32_t parse_error_cursor = 0;  ///< 1-based byte position in the text; 0: unknown.
 
   uint32_t statement_count = 0;     ///< Statements in the text; 0 for an empty query.
