@@ -50,8 +50,9 @@ Channel::Received Channel::receive() {
   io::SliceQueue& in = reactor_.inbox(id_);
   io::Slice slab;
   auto result = Received::Ok;
+  const size_t most = std::max(plain_max, wanted_);
   bool buffered = true;  // OpenSSL may hold decrypted bytes of a record even when nothing new came.
-  while ((!in.empty() || buffered) && plain_.bytes() < plain_max && result == Received::Ok) {
+  while ((!in.empty() || buffered) && plain_.bytes() < most && result == Received::Ok) {
     if (slab.tail_room().size() < record_size / 4) {
       plain_.push(std::move(slab));
       slab = io::Slice();

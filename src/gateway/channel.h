@@ -32,6 +32,8 @@ class Channel final : private tls::Output {
   [[nodiscard]] Received receive();
   /// Plain bytes, received and not yet taken.
   [[nodiscard]] io::SliceQueue& inbox() { return engine_ ? plain_ : reactor_.inbox(id_); }
+  /// A message of this many bytes is needed whole: receive() goes that far beyond its usual mark.
+  void want(size_t bytes) { wanted_ = bytes; }
   /// Ciphertext waits that receive() did not decrypt yet.
   [[nodiscard]] bool more_to_receive() { return engine_ && !reactor_.inbox(id_).empty(); }
 
@@ -68,6 +70,7 @@ class Channel final : private tls::Output {
   io::SliceQueue plain_;    // Decrypted input.
   io::SliceQueue queued_;   // Plain output that waits for flush(); TLS only.
   io::Slice cipher_;        // The slab that encrypted output is being written to.
+  size_t wanted_ = 0;
   std::string failure_;
 };
 

@@ -82,7 +82,10 @@ void PgSession::pump_client() {
       }
       continue;
     }
-    if (available < frame_size) break;
+    if (available < frame_size) {
+      client_.want(client_run_ + frame_size);
+      break;
+    }
     const Bytes body = in.view(client_run_ + pg::header_size, (*header)->body_size, scratch.message);
     const Next next = take_message(**header, body);
     if (next != Next::Blocked) bytes_from_client_ += frame_size;

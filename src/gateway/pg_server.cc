@@ -94,7 +94,10 @@ void PgSession::pump_server() {
       server_stream_left_ = (*header)->body_size;
       continue;
     }
-    if (available < frame_size) break;
+    if (available < frame_size) {
+      server_.want(server_run_ + frame_size);
+      break;
+    }
     const Bytes body = in.view(server_run_ + pg::header_size, (*header)->body_size, scratch.message);
     switch (take_server_message(**header, body)) {
       case Answer::Keep: server_run_ += frame_size; break;
@@ -500,7 +503,10 @@ bool PgSession::pump_row(const pg::Header& header, size_t available) {
         fatal("54000", "a row is too large to be masked", "limits.masked_row_size of the target is the cap.");
         return false;
       }
-      if (available < frame_size) return false;
+      if (available < frame_size) {
+        server_.want(server_run_ + frame_size);
+        return false;
+      }
       return mask_rows(*plan);
     }
   }
