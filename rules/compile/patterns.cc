@@ -21,7 +21,7 @@ std::string check_pattern(const std::string& pattern) {
     return fmt::format("expected a pattern of at most {} bytes, found {}", pattern_size_max, pattern.size());
   }
   if (pattern.find('\'') != std::string::npos) {
-    return "expected a pattern for canonical text, where literals are $1, $2, ..., found a quote, so the rule could "
+    return "expected a pattern for canonical text, where placeholders stand for literals, found a quote, so the rule could "
            "never fire";
   }
   hs_expr_info_t* raw_info = nullptr;

@@ -246,7 +246,6 @@ void read_result(const YamlMap& rule_map, ReadRule& out, YamlErrors& errors, std
     if (read_text(map["inference"], "allow", errors) != "allow") {
       return errors.fail(map["inference"].Mark(), fmt::format("expected allow, found {}", describe(map["inference"])));
     }
-    rule.inference_allowed = true;
   } else if (map.has("columns")) {
     warnings.push_back(errors.at(map.key_mark("columns"),
                                  "predicates on these columns are not refused in this version, so values can be guessed "

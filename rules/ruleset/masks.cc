@@ -8,6 +8,7 @@
 #include "rules/ruleset/mask_index.h"
 #include "rules/ruleset/ruleset.h"
 #include "rules/ruleset/ruleset_data.h"
+#include "rules/ruleset/written_values.h"
 
 namespace sluice::rules {
 namespace {
@@ -55,38 +56,6 @@ bool is_export_function(const std::string& name) {
   return std::ranges::any_of(export_functions, begins);
 }
 
-bool is_name_character(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
-         static_cast<uint8_t>(c) >= 0x80;
-}
-
-// The last word, or the last other character, of `text`.
-std::string_view last_token(std::string_view text) {
-  while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
-  size_t size = 0;
-  while (size < text.size() && is_name_character(text[text.size() - 1 - size])) size += 1;
-  return text.substr(text.size() - std::max<size_t>(size, text.empty() ? 0 : 1));
-}
-
-char next_character(std::string_view text) {
-  const size_t at = text.find_first_not_of(' ');
-  return at == std::string_view::npos ? '\0' : text[at];
-}
-
-// `name` stands in the canonical text anywhere but as the target of an assignment (`set name =`).
-bool reads_name(std::string_view canonical, std::string_view name) {
-  for (size_t at = canonical.find(name); at != std::string_view::npos; at = canonical.find(name, at + 1)) {
-    const auto before = canonical.substr(0, at);
-    const auto behind = canonical.substr(at + name.size());
-    if (!before.empty() && is_name_character(before.back())) continue;
-    if (!behind.empty() && is_name_character(behind.front())) continue;
-    const auto previous = last_token(before);
-    const bool assigned = (previous == "set" || previous == ",") && next_character(behind) == '=';
-    if (!assigned) return true;
-  }
-  return false;
-}
-
 Decision unmaskable(std::string_view message, std::string_view hint) {
   return {Verdict::Deny, Reason::Unmaskable, {}, message, hint};
 }
@@ -120,20 +89,14 @@ bool BoundRules::reads_masked(const Facts& facts, const Catalog* catalog) const 
 }
 
 bool BoundRules::names_masked_column(const Facts& facts) const {
-  std::string_view text = facts.canonical;
-  if (!facts.kinds.has(StatementKind::Update) && !facts.kinds.has(StatementKind::Merge)) {
-    const size_t conflict = text.find(" on conflict ");
-    if (conflict == std::string_view::npos) return false;
-    text.remove_prefix(conflict);
-  }
+  MaskedNames masked;
   for (const uint32_t rule : result_rules_) {
-    const ResultRule& result = set_->data().rules[rule].result;
-    if (result.inference_allowed) continue;
-    for (const ColumnName& column : result.columns) {
-      if (reads_name(text, column.column)) return true;
+    for (const ColumnName& column : set_->data().rules[rule].result.columns) {
+      masked.columns.push_back(column.column);
+      masked.tables.push_back(column.table);
     }
   }
-  return false;
+  return reads_masked_into_write(facts.canonical, masked);
 }
 
 Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) const {
@@ -156,11 +119,13 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
 
   bool masked = false;
   bool masked_source = false;
+  bool only_source = false;
   bool other_written = false;
   for (const RelationUse& use : facts.relations) {
     const bool here = under_mask(use, catalog);
     masked |= here;
     masked_source |= here && use.read;
+    only_source |= here && use.read && !use.write;
     other_written |= !here && use.write;
   }
   if (masked && facts.kinds.has(Alter)) return unmaskable(alter_message, {});
@@ -168,8 +133,9 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
   // What an opaque function of a SELECT writes is its owner's doing; here the text itself writes.
   const bool writes_rows = facts.kinds.has(Insert) || facts.kinds.has(Update) || facts.kinds.has(Merge);
   const bool selects = facts.kinds.has(Select);
-  const bool returns = reads_name(facts.canonical, "returning");  // Rows of one write may feed another.
+  const bool returns = has_word(facts.canonical, "returning");  // Rows of one write may feed another.
   if (masked_source && selects && (writes_rows || facts.kinds.has(Create))) return unmaskable(export_message, export_hint);
+  if (only_source && writes_rows) return unmaskable(export_message, export_hint);
   if (masked && writes_rows && other_written && (masked_source || selects || returns)) {
     return unmaskable(export_message, export_hint);
   }

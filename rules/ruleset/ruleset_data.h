@@ -41,7 +41,6 @@ struct StatementRule {
 struct ResultRule {
   TypeSet types;                    ///< Either types ...
   std::vector<ColumnName> columns;  ///< ... or columns.
-  bool inference_allowed = false;
   MaskSpec mask;
 };
 

@@ -200,7 +200,6 @@ rules:
   EXPECT_TRUE(rules[0].statement.relations[2].every_name);
   EXPECT_EQ(rules[1].result.columns[0].schema, "hr");
   EXPECT_EQ(rules[1].result.columns[0].column, "Salary");
-  EXPECT_TRUE(rules[1].result.inference_allowed);
   EXPECT_EQ(rules[1].result.mask, (MaskSpec{MaskOperator::Mask, 1, 2, '#'}));
   for (const auto kind : {StatementKind::CopyIn, StatementKind::CopyOut, StatementKind::CopyFile, StatementKind::CopyProgram}) {
     EXPECT_TRUE(rules[2].statement.kinds.has(kind)) << "copy means all of them";
