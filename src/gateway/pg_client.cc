@@ -95,7 +95,6 @@ void PgSession::pump_client() {
 }
 
 bool PgSession::apply(Next next, size_t frame_size) {
-  io::SliceQueue& in = client_.inbox();
   std::vector<std::byte>& out = lane_.scratch().out;
   switch (next) {
     case Next::Forward: client_run_ += frame_size; return true;
@@ -109,7 +108,7 @@ bool PgSession::apply(Next next, size_t frame_size) {
         held_run_ = run;
         return false;
       }
-      in.drop(drop);
+      client_.inbox().drop(drop);
       if (!out.empty() && !send_server(out)) return false;
       client_run_ = run;
       return true;
