@@ -266,3 +266,26 @@ def test_a_statement_name_that_nobody_made_is_the_servers_error_in_its_place(thr
     assert [tag for tag, _ in via] == [tag for tag, _ in own]
     errors = [wire.error_fields(next(body for tag, body in seen if tag == "E")) for seen in (own, via)]
     assert all(errors[0][field] == errors[1][field] for field in "SCM")
+
+
+@pytest.mark.smoke
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
+def test_an_orderly_end_with_or_without_work_before_it_ends_that_session_only(tls, through):
+    database = "orders" if tls else "clear"
+    for work in (b"", wire.query("select 1"), b"".join(RAW["parse, bind, describe, execute"])):
+        connection = through.connect(tls=tls, database=database)
+        connection.send(work + wire.terminate())
+        connection.until_closed()
+        connection.close()
+    with through.connect(tls=tls, database=database) as connection:
+        assert connection.rows("select 1") == [[b"1"]]
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
+def test_pgbench_with_32_clients_in_two_threads(tls, through, run_program):
+    environment = through.environment(database="orders" if tls else "clear")
+    if not tls:
+        environment |= {"PGPORT": str(through.clear_port), "PGSSLMODE": "disable"}
+    done = run_program([BIN / "pgbench", "-n", "-f", "/dev/stdin", "-M", "prepared", "-c", "32", "-j", "2", "-t", "50"],
+                       environment, input=b"select count(*) from orders;\n")
+    assert b"1600/1600" in done.stdout

@@ -126,13 +126,18 @@ GUARDED = [
     "alter role app_rw set search_path = evil", "set session authorization postgres", "set sluice.x = 'y'",
     "select pg_terminate_backend(1)", "select pg_cancel_backend(1)",
     "select * from dblink('host=localhost', 'select 1') as t(a int)",
+    "do $$ begin execute 'alter role app_rw password ''mine'''; end $$",
+    "do $$ begin alter role current_user password 'mine'; end $$",
 ]
 
 
 @pytest.mark.parametrize("sql", GUARDED)
 def test_promise_13_nobody_climbs_through_the_shared_role(sql, through, postgres):
     with through.connect("loader") as connection:
+        # In a transaction that is rolled back: were it not refused, the other tests would lose their credential.
+        connection.run("begin")
         answer = connection.run(sql)
+        connection.run("rollback")
         assert answer[0][0] == "E", f"{sql} was answered with {answer[0]}"
         assert wire.error_fields(answer[0][1])["C"] == "42501", wire.error_fields(answer[0][1])
         assert connection.rows("select 1") == [[b"1"]]
