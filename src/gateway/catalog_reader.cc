@@ -21,17 +21,24 @@ using Rows = std::unique_ptr<PGresult, ResultFree>;
 // Every query is constant text, qualified, and runs with search_path = pg_catalog alone: nothing that a
 // user of the database can create is called.
 constexpr const char* version_query =
-    "SELECT (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(c.oid::text || ':' || c.xmin::text, 0)), 0) FROM pg_catalog.pg_class c)"
-    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(a.attrelid::text || ':' || a.attnum::text || ':' || a.xmin::text, 0)), 0)"
+    "SELECT (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(c.oid::text || ':' || c.xmin::text, 0)), 0) "
+    "FROM pg_catalog.pg_class c)"
+    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(a.attrelid::text || ':' || a.attnum::text "
+    "|| ':' || a.xmin::text, 0)), 0)"
     " FROM pg_catalog.pg_attribute a WHERE a.attrelid >= 16384)"
-    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(r.oid::text || ':' || r.xmin::text, 0)), 0) FROM pg_catalog.pg_rewrite r)"
-    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(i.inhrelid::text || ':' || i.inhparent::text, 0)), 0) FROM pg_catalog.pg_inherits i)"
-    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(n.oid::text || ':' || n.xmin::text, 0)), 0) FROM pg_catalog.pg_namespace n)";
+    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(r.oid::text || ':' || r.xmin::text, 0)), "
+    "0) FROM pg_catalog.pg_rewrite r)"
+    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(i.inhrelid::text || ':' || "
+    "i.inhparent::text, 0)), 0) FROM pg_catalog.pg_inherits i)"
+    " || ':' || (SELECT coalesce(pg_catalog.sum(pg_catalog.hashtextextended(n.oid::text || ':' || n.xmin::text, 0)), "
+    "0) FROM pg_catalog.pg_namespace n)";
 constexpr const char* relations_query =
-    "SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+    "SELECT c.oid, n.nspname, c.relname, c.relkind FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid "
+    "= c.relnamespace"
     " WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')";
 constexpr const char* columns_query =
-    "SELECT attrelid, attnum, attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 AND attnum > 0 AND NOT attisdropped"
+    "SELECT attrelid, attnum, attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 AND attnum > 0 "
+    "AND NOT attisdropped"
     " ORDER BY attrelid, attnum";
 constexpr const char* sources_query =
     "SELECT DISTINCT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d"
@@ -69,7 +76,8 @@ std::shared_ptr<Catalog> read_catalog(PGconn* connection) {
   for (int i = 0; i < PQntuples(columns.get()); ++i) {
     const auto at = catalog->relations.find(number<uint32_t>(columns.get(), i, 0));
     if (at == catalog->relations.end()) continue;
-    at->second.columns.push_back({.name = PQgetvalue(columns.get(), i, 2), .attribute = number<uint16_t>(columns.get(), i, 1),
+    at->second.columns.push_back({.name = PQgetvalue(columns.get(), i, 2),
+                                  .attribute = number<uint16_t>(columns.get(), i, 1),
                                   .type_oid = number<uint32_t>(columns.get(), i, 3)});
   }
   for (int i = 0; i < PQntuples(sources.get()); ++i) {
@@ -87,10 +95,14 @@ int64_t monotonic_ns() {
 
 const char* ssl_mode(UpstreamTlsMode mode) {
   switch (mode) {
-    case UpstreamTlsMode::Disable: return "disable";
-    case UpstreamTlsMode::Require: return "require";
-    case UpstreamTlsMode::VerifyCa: return "verify-ca";
-    case UpstreamTlsMode::VerifyFull: return "verify-full";
+    case UpstreamTlsMode::Disable:
+      return "disable";
+    case UpstreamTlsMode::Require:
+      return "require";
+    case UpstreamTlsMode::VerifyCa:
+      return "verify-ca";
+    case UpstreamTlsMode::VerifyFull:
+      return "verify-full";
   }
   return "verify-full";
 }
@@ -181,20 +193,41 @@ void CatalogReader::check(const std::pair<size_t, std::string>& key, Source& sou
     if (credential == nullptr) return;
     const std::string port = std::to_string(target.port);
     std::string password(credential->password.reveal());
-    const char* names[] = {"host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "connect_timeout",
-                           "application_name", "options", "client_encoding", nullptr};
-    const char* values[] = {target.host.c_str(), port.c_str(), key.second.c_str(), credential->user.c_str(), password.c_str(),
-                            ssl_mode(target.tls_mode), target.tls_ca_file.c_str(), "5", "sluice-catalog",
-                            "-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000",
-                            "UTF8", nullptr};
+    const char* names[] = {"host",
+                           "port",
+                           "dbname",
+                           "user",
+                           "password",
+                           "sslmode",
+                           "sslrootcert",
+                           "connect_timeout",
+                           "application_name",
+                           "options",
+                           "client_encoding",
+                           nullptr};
+    const char* values[] = {
+        target.host.c_str(),
+        port.c_str(),
+        key.second.c_str(),
+        credential->user.c_str(),
+        password.c_str(),
+        ssl_mode(target.tls_mode),
+        target.tls_ca_file.c_str(),
+        "5",
+        "sluice-catalog",
+        "-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000",
+        "UTF8",
+        nullptr};
     source.connection.reset(PQconnectdbParams(names, values, 0));
     wipe(password);
   }
-  const Rows version = PQstatus(source.connection.get()) == CONNECTION_OK ? ask(source.connection.get(), version_query) : nullptr;
+  const Rows version =
+      PQstatus(source.connection.get()) == CONNECTION_OK ? ask(source.connection.get(), version_query) : nullptr;
   if (!version || PQntuples(version.get()) != 1) {
     if (!source.complained) {
-      log_.log(LogLevel::Error, "catalog-unreadable",
-               {{"target", target.name}, {"database", key.second}, {"reason", PQerrorMessage(source.connection.get())}});
+      log_.log(
+          LogLevel::Error, "catalog-unreadable",
+          {{"target", target.name}, {"database", key.second}, {"reason", PQerrorMessage(source.connection.get())}});
     }
     source.complained = true;
     source.connection.reset();

@@ -22,7 +22,8 @@ namespace sluice::gateway {
 class CatalogReader {
  public:
   /// Called on the reader's thread after every successful check, with the time it was true at.
-  using Publish = std::function<void(size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns)>;
+  using Publish =
+      std::function<void(size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns)>;
 
   CatalogReader(const Settings& settings, LogSink& log, Publish publish);
   ~CatalogReader();

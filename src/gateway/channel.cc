@@ -69,9 +69,14 @@ Channel::Received Channel::receive() {
     engine_->set_input({});
     buffered = status == tls::Status::Ok;
     switch (status) {
-      case tls::Status::Ok: slab.grow(static_cast<uint32_t>(size)); break;
-      case tls::Status::WantInput: break;
-      case tls::Status::Closed: result = Received::PeerClosed; break;
+      case tls::Status::Ok:
+        slab.grow(static_cast<uint32_t>(size));
+        break;
+      case tls::Status::WantInput:
+        break;
+      case tls::Status::Closed:
+        result = Received::PeerClosed;
+        break;
       case tls::Status::Failed:
         failure_ = engine_->error();
         result = Received::Failed;

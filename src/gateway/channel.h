@@ -67,9 +67,9 @@ class Channel final : private tls::Output {
   LaneMetrics& metrics_;
   io::ConnectionId id_;
   std::unique_ptr<tls::Engine> engine_;
-  io::SliceQueue plain_;    // Decrypted input.
-  io::SliceQueue queued_;   // Plain output that waits for flush(); TLS only.
-  io::Slice cipher_;        // The slab that encrypted output is being written to.
+  io::SliceQueue plain_;   // Decrypted input.
+  io::SliceQueue queued_;  // Plain output that waits for flush(); TLS only.
+  io::Slice cipher_;       // The slab that encrypted output is being written to.
   size_t wanted_ = 0;
   std::string failure_;
 };

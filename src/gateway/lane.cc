@@ -30,7 +30,12 @@ std::string peer_name(int fd) {
 
 Lane::Lane(unsigned number, const Shared& shared, io::Kernel& kernel, audit::Recorder& recorder, LaneMetrics& metrics,
            Snapshots snapshots, const io::ReactorLimits& limits)
-    : number_(number), shared_(shared), reactor_(kernel, limits), recorder_(recorder), metrics_(metrics), snapshots_(std::move(snapshots)) {
+    : number_(number),
+      shared_(shared),
+      reactor_(kernel, limits),
+      recorder_(recorder),
+      metrics_(metrics),
+      snapshots_(std::move(snapshots)) {
   rule_scratch_.prepare(*snapshots_.rules);
   for (const TargetSettings& target : shared.settings->targets) {
     TargetState state;
@@ -81,7 +86,8 @@ void Lane::adopt(int fd, size_t listener) {
   auto session = std::make_unique<PgSession>(*this, slot, listener);
   std::string address = peer_name(fd);
   if (!session->begin(fd, address)) {
-    log().log(LogLevel::Error, "session-refused", {{"client", address}, {"reason", "it could not be recorded, or the connection table is full"}});
+    log().log(LogLevel::Error, "session-refused",
+              {{"client", address}, {"reason", "it could not be recorded, or the connection table is full"}});
     return;
   }
   free_slots_.pop_back();
@@ -118,12 +124,18 @@ void Lane::route_cancel(uint32_t pid, uint32_t secret, const std::string& client
   const uint32_t lane = pid >> 24;
   const uint32_t slot = pid & (slots_max - 1);
   if (lane >= shared_.lanes.size()) return;
+  if (!cancel_limiter_.admit(client_address, reactor_.now_ns())) {
+    log().log(LogLevel::Warn, "cancel-refused",
+              {{"client", client_address}, {"reason", "too many requests from this address"}});
+    return;
+  }
   if (lane == number_) {
     (void)cancel_here(slot, secret, client_address);
     return;
   }
   Lane* other = shared_.lanes[lane];
-  other->reactor().mailbox().post([other, slot, secret, client_address] { (void)other->cancel_here(slot, secret, client_address); });
+  other->reactor().mailbox().post(
+      [other, slot, secret, client_address] { (void)other->cancel_here(slot, secret, client_address); });
 }
 
 bool Lane::cancel_here(uint32_t slot, uint32_t secret, const std::string& client_address) {

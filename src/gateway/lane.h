@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "audit/recorder.h"
+#include "gateway/cancel_limiter.h"
 #include "gateway/ledger.h"
 #include "gateway/workers.h"
 #include "io/reactor.h"
@@ -56,11 +57,11 @@ struct Snapshots {
 struct TargetState {
   std::unique_ptr<rules::FactsCache> facts;
   rules::AnalyzerLimits limits;
-  pg::ScramCache scram;          ///< Of the credential used last; by (password hash) in scram_for.
+  pg::ScramCache scram;  ///< Of the credential used last; by (password hash) in scram_for.
   Digest scram_for{};
   struct KnownCatalog {
     CatalogPtr catalog;
-    int64_t verified_ns = 0;     ///< CLOCK_MONOTONIC: when it was last known to be true.
+    int64_t verified_ns = 0;  ///< CLOCK_MONOTONIC: when it was last known to be true.
   };
   std::map<std::string, KnownCatalog, std::less<>> catalogs;  ///< By database.
 };
@@ -140,7 +141,8 @@ class Lane {
   std::vector<std::unique_ptr<PgSession>> sessions_;  // By slot; the slot is in the cancel key.
   std::vector<uint32_t> free_slots_;
   std::vector<std::unique_ptr<PgSession>> graveyard_;
-  std::vector<uint32_t> waiting_;                     // Slots of sessions that wait for the recorder.
+  std::vector<uint32_t> waiting_;  // Slots of sessions that wait for the recorder.
+  CancelLimiter cancel_limiter_;
   size_t live_sessions_ = 0;
   unsigned next_lane_ = 0;
   bool draining_ = false;

@@ -42,14 +42,20 @@ void PgCancel::on_bytes(io::ConnectionId) {
       return;
     }
     in.drop(1);
-    channel_.start_tls(std::make_unique<tls::Engine>(*lane_.snapshots().target_tls[target_], lane_.settings().targets[target_].host));
+    channel_.start_tls(
+        std::make_unique<tls::Engine>(*lane_.snapshots().target_tls[target_], lane_.settings().targets[target_].host));
   }
   if (channel_.engine().established()) return;
   switch (channel_.handshake()) {
-    case tls::Status::WantInput: return;
-    case tls::Status::Ok: say_it(); return;
+    case tls::Status::WantInput:
+      return;
+    case tls::Status::Ok:
+      say_it();
+      return;
     case tls::Status::Closed:
-    case tls::Status::Failed: over(); return;
+    case tls::Status::Failed:
+      over();
+      return;
   }
 }
 

@@ -58,14 +58,15 @@ void PgSession::pump_client() {
     }
     const size_t available = in.bytes() - client_run_;
     if (available == 0) break;
-    const auto header = pg::frontend_header(
-        in.view(client_run_, std::min(available, pg::header_size), scratch.header),
-        client_in_copy_ ? pg::Phase::CopyIn : pg::Phase::Ready, caps_);
+    const auto header = pg::frontend_header(in.view(client_run_, std::min(available, pg::header_size), scratch.header),
+                                            client_in_copy_ ? pg::Phase::CopyIn : pg::Phase::Ready, caps_);
     if (!header) {
-      const bool capped = header.error() == pg::FrameError::OverStatementCap || header.error() == pg::FrameError::OverBindCap;
-      const Next next = capped ? over_cap({.type = std::to_integer<uint8_t>(in.view(client_run_, 1, scratch.header)[0]),
-                                           .body_size = pg::body_size_of(in.view(client_run_, pg::header_size, scratch.header))})
-                               : protocol_violation(pg::explain(header.error()));
+      const bool capped =
+          header.error() == pg::FrameError::OverStatementCap || header.error() == pg::FrameError::OverBindCap;
+      const Next next =
+          capped ? over_cap({.type = std::to_integer<uint8_t>(in.view(client_run_, 1, scratch.header)[0]),
+                             .body_size = pg::body_size_of(in.view(client_run_, pg::header_size, scratch.header))})
+                 : protocol_violation(pg::explain(header.error()));
       if (!apply(next, 0)) return;
       continue;
     }
@@ -97,7 +98,9 @@ void PgSession::pump_client() {
 bool PgSession::apply(Next next, size_t frame_size) {
   std::vector<std::byte>& out = lane_.scratch().out;
   switch (next) {
-    case Next::Forward: client_run_ += frame_size; return true;
+    case Next::Forward:
+      client_run_ += frame_size;
+      return true;
     case Next::Inserted:
     case Next::Replaced: {
       const size_t drop = next == Next::Replaced ? frame_size : 0;
@@ -113,8 +116,11 @@ bool PgSession::apply(Next next, size_t frame_size) {
       client_run_ = run;
       return true;
     }
-    case Next::Blocked: (void)flush_client_run(); return false;
-    case Next::Over: return false;
+    case Next::Blocked:
+      (void)flush_client_run();
+      return false;
+    case Next::Over:
+      return false;
   }
   return false;
 }
@@ -180,7 +186,8 @@ void PgSession::refresh_rules() {
   rules_ = std::make_shared<const rules::BoundRules>(
       set->bind(target_settings().name, target_settings().default_verdict, principal_));
   masks_live_ = rules_->masks_live();
-  if (rules_->column_masks_live() && lane_.shared().want_catalog) lane_.shared().want_catalog(target_settings(), database_);
+  if (rules_->column_masks_live() && lane_.shared().want_catalog)
+    lane_.shared().want_catalog(target_settings(), database_);
 }
 
 void PgSession::on_catalog() {
@@ -206,28 +213,38 @@ PgSession::Next PgSession::take_message(const pg::Header& header, Bytes body) {
     return Next::Replaced;
   }
   switch (header.frontend()) {
-    case pg::Frontend::Query: return take_query(body);
-    case pg::Frontend::Parse: return take_parse(body);
-    case pg::Frontend::Bind: return take_bind(body);
-    case pg::Frontend::Describe: return take_describe(body);
-    case pg::Frontend::Execute: return take_execute(body);
-    case pg::Frontend::Close: return take_close(body);
-    case pg::Frontend::Sync: return take_sync();
+    case pg::Frontend::Query:
+      return take_query(body);
+    case pg::Frontend::Parse:
+      return take_parse(body);
+    case pg::Frontend::Bind:
+      return take_bind(body);
+    case pg::Frontend::Describe:
+      return take_describe(body);
+    case pg::Frontend::Execute:
+      return take_execute(body);
+    case pg::Frontend::Close:
+      return take_close(body);
+    case pg::Frontend::Sync:
+      return take_sync();
     case pg::Frontend::Flush:
       if (!client_in_copy_) return Next::Forward;
       lane_.scratch().out.clear();
       return Next::Replaced;  // The server drops it inside COPY.
     case pg::Frontend::CopyDone:
-    case pg::Frontend::CopyFail: return take_copy(header, body);
+    case pg::Frontend::CopyFail:
+      return take_copy(header, body);
     case pg::Frontend::Terminate:
       (void)flush_client_run();
       end("client terminated");
       return Next::Over;
     case pg::Frontend::FunctionCall:
-      fatal("0A000", "function calls by message (fast path) are not available through the gateway", "Call the function with SELECT.");
+      fatal("0A000", "function calls by message (fast path) are not available through the gateway",
+            "Call the function with SELECT.");
       return Next::Over;
     case pg::Frontend::CopyData:
-    case pg::Frontend::Password: break;
+    case pg::Frontend::Password:
+      break;
   }
   return protocol_violation("message has no place here");
 }
@@ -278,13 +295,14 @@ PgSession::Found PgSession::find_facts(std::string_view text, rules::FactsPtr& f
   // The grammar is recursive and slow on long texts: the session waits, the lane does not.
   wait_ = Wait::Facts;
   const uint64_t ticket = ++facts_ticket_;
-  const bool posted = lane_.shared().workers->post(
-      [lane = &lane_, slot = slot_, id = cursor_.id, ticket, copy = std::string(text), limits = state.limits,
-       trusted = &target_settings().trusted_functions]() mutable {
+  const bool posted =
+      lane_.shared().workers->post([lane = &lane_, slot = slot_, id = cursor_.id, ticket, copy = std::string(text),
+                                    limits = state.limits, trusted = &target_settings().trusted_functions]() mutable {
         auto found = rules::analyze(copy, limits, *trusted);
-        lane->reactor().mailbox().post([lane, slot, id, ticket, copy = std::move(copy), found = std::move(found)]() mutable {
-          if (PgSession* session = lane->find(slot, id)) session->facts_arrived(ticket, copy, std::move(found));
-        });
+        lane->reactor().mailbox().post(
+            [lane, slot, id, ticket, copy = std::move(copy), found = std::move(found)]() mutable {
+              if (PgSession* session = lane->find(slot, id)) session->facts_arrived(ticket, copy, std::move(found));
+            });
       });
   if (!posted) {
     auto busy = std::make_shared<Facts>();
@@ -341,14 +359,16 @@ void PgSession::judge(Statement& statement) {
     if (masks.verdict == Verdict::Deny) {
       statement.decision = masks;
     } else if (statement.tainted && known == nullptr) {
-      statement.decision = {.reason = Reason::CatalogStale, .message = "the catalog of this database is not known well enough right now",
+      statement.decision = {.reason = Reason::CatalogStale,
+                            .message = "the catalog of this database is not known well enough right now",
                             .hint = "Try again in a moment."};
     }
   }
   if (sample) {
     timespec after{};
     clock_gettime(CLOCK_MONOTONIC, &after);
-    lane_.metrics().decision_ns.observe(static_cast<uint64_t>((after.tv_sec - before.tv_sec) * 1'000'000'000 + after.tv_nsec - before.tv_nsec));
+    lane_.metrics().decision_ns.observe(
+        static_cast<uint64_t>((after.tv_sec - before.tv_sec) * 1'000'000'000 + after.tv_nsec - before.tv_nsec));
   }
 }
 
@@ -404,8 +424,11 @@ std::unique_ptr<Refusal> PgSession::make_refusal(const Statement& statement) con
       }
     }
   }
-  refusal->detail = pg::refusal_detail({.reason = name_of(d.reason), .rule = d.rule, .target = target_settings().name, .statement = kinds});
-  refusal->hint = d.hint.empty() ? "The gateway decided this, not the database: retrying will not help, another statement may." : d.hint;
+  refusal->detail = pg::refusal_detail(
+      {.reason = name_of(d.reason), .rule = d.rule, .target = target_settings().name, .statement = kinds});
+  refusal->hint = d.hint.empty()
+                      ? "The gateway decided this, not the database: retrying will not help, another statement may."
+                      : d.hint;
   return refusal;
 }
 
@@ -414,8 +437,8 @@ PgSession::Next PgSession::take_query(Bytes body) {
   if (!query) return protocol_violation("malformed Query");
   rules::FactsPtr facts;
   if (find_facts(query->text, facts) == Found::Waiting) return Next::Blocked;
-  const bool again = last_query_ && last_query_->facts == facts && last_query_->generation == rules_->rule_set().generation() &&
-                     !rules_->column_masks_live();
+  const bool again = last_query_ && last_query_->facts == facts &&
+                     last_query_->generation == rules_->rule_set().generation() && !rules_->column_masks_live();
   if (!again) last_query_ = make_statement(query->text, std::move(facts));
   const StatementPtr statement = last_query_;
   uint64_t seq = 0;
@@ -461,8 +484,10 @@ PgSession::Next PgSession::take_parse(Bytes body) {
   rules::FactsPtr facts;
   if (find_facts(parse.text, facts) == Found::Waiting) return Next::Blocked;
   const StatementPtr statement = make_statement(parse.text, std::move(facts));
-  if (statements_.size() + pending_parses_ >= statements_max || statement_bytes_ + parse.text.size() > statement_bytes_max) {
-    statement->decision = {.reason = Reason::TooLarge, .message = "too many prepared statements in this session",
+  if (statements_.size() + pending_parses_ >= statements_max ||
+      statement_bytes_ + parse.text.size() > statement_bytes_max) {
+    statement->decision = {.reason = Reason::TooLarge,
+                           .message = "too many prepared statements in this session",
                            .hint = "Close or DEALLOCATE those no longer needed."};
   }
   // A text only the server may know is admitted to be parsed, which runs nothing; Bind refuses it.
@@ -539,7 +564,8 @@ PgSession::Next PgSession::take_bind(Bytes body) {
     judge(*statement);
   }
   uint64_t seq = 0;
-  if (!record_intent(audit::IntentKind::Bind, *statement, bind.portal, missing ? nullptr : &bind, seq)) return wait_for_recorder();
+  if (!record_intent(audit::IntentKind::Bind, *statement, bind.portal, missing ? nullptr : &bind, seq))
+    return wait_for_recorder();
   Entry& entry = push_entry(EntryKind::Bind);
   entry.name = bind.portal;
   entry.statement = statement;
@@ -689,7 +715,8 @@ PgSession::Next PgSession::take_sync() {
 }
 
 PgSession::Next PgSession::take_copy(const pg::Header& header, Bytes body) {
-  if (header.frontend() == pg::Frontend::CopyFail && !pg::parse_copy_fail(body)) return protocol_violation("malformed CopyFail");
+  if (header.frontend() == pg::Frontend::CopyFail && !pg::parse_copy_fail(body))
+    return protocol_violation("malformed CopyFail");
   if (!client_in_copy_) {
     lane_.scratch().out.clear();
     return Next::Replaced;  // Of a COPY that failed already.
@@ -707,10 +734,13 @@ PgSession::Next PgSession::over_cap(const pg::Header& header) {
   statement.text_is_digest = true;
   const bool is_bind = header.frontend() == pg::Frontend::Bind;
   statement.decision = {.reason = Reason::TooLarge,
-                        .message = is_bind ? "the parameters are larger than this target allows" : "the statement is longer than this target allows",
-                        .hint = is_bind ? "limits.bind_size of the target is the cap." : "limits.statement_size of the target is the cap."};
-  const auto kind = is_bind ? audit::IntentKind::Bind
-                            : header.frontend() == pg::Frontend::Parse ? audit::IntentKind::Parse : audit::IntentKind::Query;
+                        .message = is_bind ? "the parameters are larger than this target allows"
+                                           : "the statement is longer than this target allows",
+                        .hint = is_bind ? "limits.bind_size of the target is the cap."
+                                        : "limits.statement_size of the target is the cap."};
+  const auto kind = is_bind                                    ? audit::IntentKind::Bind
+                    : header.frontend() == pg::Frontend::Parse ? audit::IntentKind::Parse
+                                                               : audit::IntentKind::Query;
   uint64_t seq = 0;
   if (!record_intent(kind, statement, {}, nullptr, seq)) return wait_for_recorder();
   std::vector<std::byte>& out = lane_.scratch().out;

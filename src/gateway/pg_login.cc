@@ -11,9 +11,8 @@ namespace sluice::gateway {
 namespace {
 
 bool shares_group(const std::vector<std::string>& mine, const std::vector<std::string>& wanted) {
-  return std::ranges::any_of(wanted, [&](const std::string& group) {
-    return group == "*" || std::ranges::find(mine, group) != mine.end();
-  });
+  return std::ranges::any_of(
+      wanted, [&](const std::string& group) { return group == "*" || std::ranges::find(mine, group) != mine.end(); });
 }
 
 PrincipalKind kind_of(std::string_view name) {
@@ -32,8 +31,10 @@ void PgSession::run_login() {
 
 bool PgSession::login_step() {
   switch (state_) {
-    case State::ProxyHeader: return take_proxy_header();
-    case State::Startup: return take_startup();
+    case State::ProxyHeader:
+      return take_proxy_header();
+    case State::Startup:
+      return take_startup();
     case State::ClientTls:
       switch (client_.handshake()) {
         case tls::Status::Ok:
@@ -43,9 +44,13 @@ bool PgSession::login_step() {
           }
           state_ = State::Startup;
           switch (client_.receive()) {
-            case Channel::Received::Ok: return true;
-            case Channel::Received::PeerClosed: client_ended_ = true; return true;
-            case Channel::Received::Failed: break;
+            case Channel::Received::Ok:
+              return true;
+            case Channel::Received::PeerClosed:
+              client_ended_ = true;
+              return true;
+            case Channel::Received::Failed:
+              break;
           }
           [[fallthrough]];
         case tls::Status::Failed:
@@ -53,11 +58,14 @@ bool PgSession::login_step() {
           lane_.metrics().logins_failed.add();
           end(fmt::format("TLS handshake with the client failed: {}", client_.failure()));
           return false;
-        case tls::Status::WantInput: return false;
+        case tls::Status::WantInput:
+          return false;
       }
       return false;
-    case State::ClientAuth: return take_sasl();
-    default: return false;
+    case State::ClientAuth:
+      return take_sasl();
+    default:
+      return false;
   }
 }
 
@@ -176,8 +184,11 @@ void PgSession::begin_authentication(const pg::StartupMessage& message) {
     const auto peer = client_.engine().peer_identity();
     const std::string subject = !peer.spiffe_uri.empty() ? peer.spiffe_uri : peer.common_name;
     if (peer.verified && !subject.empty() && (options_.user == subject || options_.user == "sluice")) {
-      principal_ = {.subject = subject, .issuer = peer.issuer, .groups = peer.organizational_units,
-                    .kind = PrincipalKind::Workload, .proof = Proof::ClientCertificate};
+      principal_ = {.subject = subject,
+                    .issuer = peer.issuer,
+                    .groups = peer.organizational_units,
+                    .kind = PrincipalKind::Workload,
+                    .proof = Proof::ClientCertificate};
       // A subject that also has keys is one principal, whichever way it proves itself.
       if (const AccessSubject* known = lane_.snapshots().keys ? lane_.snapshots().keys->find(subject) : nullptr) {
         principal_.groups.insert(principal_.groups.end(), known->groups.begin(), known->groups.end());
@@ -191,7 +202,8 @@ void PgSession::begin_authentication(const pg::StartupMessage& message) {
   const int64_t now_s = lane_.reactor().unix_ns() / 1'000'000'000;
   const bool known = subject != nullptr && has_live_key(*subject, now_s);
   const Bytes binding = client_.tls() ? lane_.snapshots().listener_tls[listener_]->end_point() : Bytes{};
-  scram_ = std::make_unique<pg::ScramServer>(pg::scram_subject(known ? *subject : KeyDirectory::mock(options_.user), now_s), binding);
+  scram_ = std::make_unique<pg::ScramServer>(
+      pg::scram_subject(known ? *subject : KeyDirectory::mock(options_.user), now_s), binding);
   pg::build::authentication_sasl(out, scram_->mechanisms());
   (void)send_client(out);
 }
@@ -243,8 +255,11 @@ bool PgSession::take_sasl() {
     login_failed("28P01", fmt::format("login failed for user \"{}\"", options_.user), "revoked during login");
     return false;
   }
-  principal_ = {.subject = subject->subject, .issuer = "access-keys", .groups = subject->groups,
-                .kind = kind_of(subject->kind), .proof = Proof::AccessKey};
+  principal_ = {.subject = subject->subject,
+                .issuer = "access-keys",
+                .groups = subject->groups,
+                .kind = kind_of(subject->kind),
+                .proof = Proof::AccessKey};
   scram_.reset();
   authenticated();
   return false;
@@ -268,8 +283,9 @@ const TargetSettings* PgSession::find_target(std::string_view database) {
     const TargetSettings& target = settings.targets[i];
     if (target.name != name || !shares_group(principal_.groups, target.access_groups)) continue;
     database_ = inner.empty() ? target.database : std::string(inner);
-    const bool listed = database_ == target.database ||
-                        std::ranges::any_of(target.databases, [&](const std::string& d) { return d == "*" || d == database_; });
+    const bool listed =
+        database_ == target.database ||
+        std::ranges::any_of(target.databases, [&](const std::string& d) { return d == "*" || d == database_; });
     if (!listed) return nullptr;
     target_ = i;
     return &target;
@@ -286,25 +302,30 @@ void PgSession::authenticated() {
       if (shares_group(principal_.groups, t.access_groups)) allowed.push_back(t.name);
     }
     const std::string list = allowed.empty() ? "none" : fmt::format("{}", fmt::join(allowed, ", "));
-    login_failed("3D000", fmt::format("no target \"{}\" for user \"{}\" (available: {})", options_.database,
-                                      principal_.subject, list), "no such target for this principal");
+    login_failed(
+        "3D000",
+        fmt::format("no target \"{}\" for user \"{}\" (available: {})", options_.database, principal_.subject, list),
+        "no such target for this principal");
     return;
   }
-  const Credential* credential = lane_.snapshots().credentials
-                                     ? lane_.snapshots().credentials->find(target->name, principal_.groups)
-                                     : nullptr;
+  const Credential* credential =
+      lane_.snapshots().credentials ? lane_.snapshots().credentials->find(target->name, principal_.groups) : nullptr;
   if (credential == nullptr) {
-    login_failed("28000", fmt::format("target \"{}\" has no credential for the groups of user \"{}\"", target->name,
-                                      principal_.subject), "no credential");
+    login_failed(
+        "28000",
+        fmt::format("target \"{}\" has no credential for the groups of user \"{}\"", target->name, principal_.subject),
+        "no credential");
     return;
   }
   switch (lane_.shared().ledger->admit(*target, principal_.subject)) {
-    case SessionLedger::Answer::Admitted: break;
+    case SessionLedger::Answer::Admitted:
+      break;
     case SessionLedger::Answer::TargetFull:
       login_failed("53300", fmt::format("target \"{}\" has its maximum of sessions", target->name), "target full");
       return;
     case SessionLedger::Answer::PrincipalFull:
-      login_failed("53300", fmt::format("user \"{}\" has its maximum of sessions", principal_.subject), "principal full");
+      login_failed("53300", fmt::format("user \"{}\" has its maximum of sessions", principal_.subject),
+                   "principal full");
       return;
   }
   admitted_ = true;
@@ -328,7 +349,8 @@ bool PgSession::record_authentication(bool success, std::string_view failure) {
       .subject = success ? std::string_view(principal_.subject) : std::string_view(),
       .groups = groups,
       .proof = principal_.proof,
-      .target = target_ < lane_.settings().targets.size() ? std::string_view(target_settings().name) : std::string_view(),
+      .target =
+          target_ < lane_.settings().targets.size() ? std::string_view(target_settings().name) : std::string_view(),
       .database = database_,
       .upstream_user = upstream_user_,
       .application_name = options_.application_name,
@@ -340,7 +362,10 @@ bool PgSession::record_authentication(bool success, std::string_view failure) {
 void PgSession::login_failed(std::string_view sqlstate, std::string_view shown, std::string_view recorded) {
   lane_.metrics().logins_failed.add();
   lane_.log().log(LogLevel::Warn, "login-failed",
-                  {{"session", audit::to_string(cursor_.id)}, {"user", options_.user}, {"client", client_address_}, {"reason", recorded}});
+                  {{"session", audit::to_string(cursor_.id)},
+                   {"user", options_.user},
+                   {"client", client_address_},
+                   {"reason", recorded}});
   (void)record_authentication(false, recorded);
   fatal(sqlstate, shown);
 }

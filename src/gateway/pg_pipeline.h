@@ -16,13 +16,13 @@ namespace sluice::gateway {
 
 /// A text the client prepared, or sent as a simple query: judged once, judged again when rules change.
 struct Statement {
-  uint64_t id = 0;             ///< In records.
-  std::string text;            ///< To record: secrets blanked.
+  uint64_t id = 0;   ///< In records.
+  std::string text;  ///< To record: secrets blanked.
   bool text_is_digest = false;
-  rules::FactsPtr facts;       ///< Null: the grammar did not understand it.
+  rules::FactsPtr facts;  ///< Null: the grammar did not understand it.
   Decision decision;
-  uint64_t generation = 0;     ///< Of the rules that decided.
-  bool tainted = false;        ///< May read something under a column mask.
+  uint64_t generation = 0;  ///< Of the rules that decided.
+  bool tainted = false;     ///< May read something under a column mask.
 };
 using StatementPtr = std::shared_ptr<Statement>;
 
@@ -35,10 +35,10 @@ using PlanPtr = std::shared_ptr<const BoundPlan>;
 
 struct Portal {
   StatementPtr statement;
-  PlanPtr plan;                ///< Null: not described yet.
-  int columns = -1;            ///< Of its rows; -1: not described.
-  bool described = false;      ///< A Describe of this portal is on its way or answered.
-  uint64_t intent_seq = 0;     ///< Of the Bind that made it; 0 once its outcome is written.
+  PlanPtr plan;             ///< Null: not described yet.
+  int columns = -1;         ///< Of its rows; -1: not described.
+  bool described = false;   ///< A Describe of this portal is on its way or answered.
+  uint64_t intent_seq = 0;  ///< Of the Bind that made it; 0 once its outcome is written.
   uint64_t started_ns = 0;
 };
 using PortalPtr = std::shared_ptr<Portal>;
@@ -57,14 +57,14 @@ enum class EntryKind : uint8_t { Query, Parse, Bind, DescribeStatement, Describe
 
 struct Entry {
   EntryKind kind = EntryKind::Sync;
-  bool injected = false;          ///< Ours, not the client's: its answer is swallowed.
-  bool probe = false;             ///< A Parse that only asks whether the server knows the text.
-  bool copy_in = false;           ///< An Execute that may start COPY FROM STDIN.
+  bool injected = false;  ///< Ours, not the client's: its answer is swallowed.
+  bool probe = false;     ///< A Parse that only asks whether the server knows the text.
+  bool copy_in = false;   ///< An Execute that may start COPY FROM STDIN.
   StatementPtr statement;
   PortalPtr portal;
   std::unique_ptr<Refusal> refusal;
-  std::string name;               ///< Statement name of a Parse.
-  uint64_t intent_seq = 0;        ///< 0: no outcome is owed.
+  std::string name;         ///< Statement name of a Parse.
+  uint64_t intent_seq = 0;  ///< 0: no outcome is owed.
   uint64_t started_ns = 0;
   uint64_t rows = 0;
   uint64_t bytes = 0;

@@ -19,19 +19,32 @@ constexpr size_t batch_bytes_max = 256U << 10;
 /// could quote a masked value.
 std::string_view class_text(std::string_view sqlstate) {
   static constexpr std::pair<std::string_view, std::string_view> classes[] = {
-      {"00", "successful completion"},       {"01", "warning"},
-      {"02", "no data"},                     {"08", "connection exception"},
-      {"0A", "feature not supported"},       {"20", "case not found"},
-      {"21", "cardinality violation"},       {"22", "data exception"},
-      {"23", "integrity constraint violation"}, {"24", "invalid cursor state"},
-      {"25", "invalid transaction state"},   {"26", "invalid statement name"},
-      {"28", "invalid authorization"},       {"2B", "dependent objects exist"},
-      {"34", "invalid cursor name"},         {"3D", "invalid catalog name"},
-      {"3F", "invalid schema name"},         {"40", "transaction rollback"},
-      {"42", "syntax error or access rule violation"}, {"44", "WITH CHECK OPTION violation"},
-      {"53", "insufficient resources"},      {"54", "program limit exceeded"},
-      {"55", "object not in prerequisite state"}, {"57", "operator intervention"},
-      {"58", "system error"},                {"P0", "PL/pgSQL error"},
+      {"00", "successful completion"},
+      {"01", "warning"},
+      {"02", "no data"},
+      {"08", "connection exception"},
+      {"0A", "feature not supported"},
+      {"20", "case not found"},
+      {"21", "cardinality violation"},
+      {"22", "data exception"},
+      {"23", "integrity constraint violation"},
+      {"24", "invalid cursor state"},
+      {"25", "invalid transaction state"},
+      {"26", "invalid statement name"},
+      {"28", "invalid authorization"},
+      {"2B", "dependent objects exist"},
+      {"34", "invalid cursor name"},
+      {"3D", "invalid catalog name"},
+      {"3F", "invalid schema name"},
+      {"40", "transaction rollback"},
+      {"42", "syntax error or access rule violation"},
+      {"44", "WITH CHECK OPTION violation"},
+      {"53", "insufficient resources"},
+      {"54", "program limit exceeded"},
+      {"55", "object not in prerequisite state"},
+      {"57", "operator intervention"},
+      {"58", "system error"},
+      {"P0", "PL/pgSQL error"},
       {"XX", "internal error"},
   };
   for (const auto& [code, text] : classes) {
@@ -100,7 +113,9 @@ void PgSession::pump_server() {
     }
     const Bytes body = in.view(server_run_ + pg::header_size, (*header)->body_size, scratch.message);
     switch (take_server_message(**header, body)) {
-      case Answer::Keep: server_run_ += frame_size; break;
+      case Answer::Keep:
+        server_run_ += frame_size;
+        break;
       case Answer::Replace:
       case Answer::Drop: {
         flush_server_run();
@@ -108,7 +123,8 @@ void PgSession::pump_server() {
         if (!scratch.out.empty() && !send_client(scratch.out)) return;
         break;
       }
-      case Answer::Over: return;
+      case Answer::Over:
+        return;
     }
     if (server_run_ >= io::slab_size) flush_server_run();
   }
@@ -132,10 +148,13 @@ PgSession::Answer PgSession::server_violation(std::string_view what) {
 PgSession::Answer PgSession::take_server_message(const pg::Header& header, Bytes body) {
   lane_.scratch().out.clear();
   switch (header.backend()) {
-    case pg::Backend::ParseComplete: return take_parse_complete();
-    case pg::Backend::BindComplete: return take_bind_complete();
+    case pg::Backend::ParseComplete:
+      return take_parse_complete();
+    case pg::Backend::BindComplete:
+      return take_bind_complete();
     case pg::Backend::CloseComplete:
-      if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Close) return server_violation("CloseComplete for nothing");
+      if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Close)
+        return server_violation("CloseComplete for nothing");
       pipeline_.pop();
       return Answer::Keep;
     case pg::Backend::ParameterDescription:
@@ -143,39 +162,52 @@ PgSession::Answer PgSession::take_server_message(const pg::Header& header, Bytes
         return server_violation("ParameterDescription for nothing");
       }
       return Answer::Keep;
-    case pg::Backend::RowDescription: return take_description(true, body);
-    case pg::Backend::NoData: return take_description(false, body);
+    case pg::Backend::RowDescription:
+      return take_description(true, body);
+    case pg::Backend::NoData:
+      return take_description(false, body);
     case pg::Backend::CommandComplete: {
       const auto tag = pg::parse_command_complete(body);
       if (!tag) return server_violation("malformed CommandComplete");
       return take_completion(*tag, false);
     }
-    case pg::Backend::EmptyQueryResponse: return take_completion({}, false);
-    case pg::Backend::PortalSuspended: return take_completion({}, true);
-    case pg::Backend::CopyInResponse: return take_copy_response(true);
-    case pg::Backend::CopyOutResponse: return take_copy_response(false);
+    case pg::Backend::EmptyQueryResponse:
+      return take_completion({}, false);
+    case pg::Backend::PortalSuspended:
+      return take_completion({}, true);
+    case pg::Backend::CopyInResponse:
+      return take_copy_response(true);
+    case pg::Backend::CopyOutResponse:
+      return take_copy_response(false);
     case pg::Backend::CopyDone:
       if (!server_in_copy_out_) return server_violation("CopyDone outside COPY");
       server_in_copy_out_ = false;
       return Answer::Keep;
-    case pg::Backend::ReadyForQuery: return take_ready(body);
-    case pg::Backend::ErrorResponse: return take_error(body);
-    case pg::Backend::NoticeResponse: return take_notice(body);
-    case pg::Backend::NotificationResponse: return take_notification(body);
-    case pg::Backend::ParameterStatus: return take_parameter_status(body);
+    case pg::Backend::ReadyForQuery:
+      return take_ready(body);
+    case pg::Backend::ErrorResponse:
+      return take_error(body);
+    case pg::Backend::NoticeResponse:
+      return take_notice(body);
+    case pg::Backend::NotificationResponse:
+      return take_notification(body);
+    case pg::Backend::ParameterStatus:
+      return take_parameter_status(body);
     case pg::Backend::Authentication:
     case pg::Backend::BackendKeyData:
     case pg::Backend::CopyBothResponse:
     case pg::Backend::FunctionCallResponse:
     case pg::Backend::NegotiateProtocolVersion:
     case pg::Backend::DataRow:
-    case pg::Backend::CopyData: break;
+    case pg::Backend::CopyData:
+      break;
   }
   return server_violation("a message that has no place here");
 }
 
 PgSession::Answer PgSession::take_parse_complete() {
-  if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Parse) return server_violation("ParseComplete for nothing");
+  if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Parse)
+    return server_violation("ParseComplete for nothing");
   Entry& entry = pipeline_.front();
   if (entry.refusal) return server_violation("it accepted what can never be valid");
   if (entry.probe) {
@@ -205,7 +237,8 @@ PgSession::Answer PgSession::take_parse_complete() {
 }
 
 PgSession::Answer PgSession::take_bind_complete() {
-  if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Bind) return server_violation("BindComplete for nothing");
+  if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Bind)
+    return server_violation("BindComplete for nothing");
   Entry& entry = pipeline_.front();
   if (entry.refusal) return server_violation("it accepted what can never be valid");
   PortalPtr& place = entry.name.empty() ? unnamed_portal_ : portals_[entry.name];
@@ -221,7 +254,8 @@ PlanPtr PgSession::make_plan(const ResultShape& shape, const Statement* statemen
   bool tainted = statement == nullptr || statement->tainted;
   if (session_tainted_ && statement != nullptr) {
     const Facts& facts = *statement->facts;
-    tainted = tainted || named_portal || facts.opaque || facts.kinds.has(StatementKind::Fetch) || facts.kinds.has(StatementKind::Execute);
+    tainted = tainted || named_portal || facts.opaque || facts.kinds.has(StatementKind::Fetch) ||
+              facts.kinds.has(StatementKind::Execute);
   }
   bound->plan = rules_->plan(shape, tainted, catalog());
   return bound;
@@ -235,10 +269,13 @@ PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
     return server_violation("malformed RowDescription");
   }
   switch (entry.kind) {
-    case EntryKind::DescribeStatement: pipeline_.pop(); return Answer::Keep;
+    case EntryKind::DescribeStatement:
+      pipeline_.pop();
+      return Answer::Keep;
     case EntryKind::DescribePortal: {
       if (entry.portal) entry.portal->columns = rows ? static_cast<int>(shape.size()) : 0;
-      if (rows && masks_live_ && entry.portal) entry.portal->plan = make_plan(shape, entry.portal->statement.get(), entry.portal != unnamed_portal_);
+      if (rows && masks_live_ && entry.portal)
+        entry.portal->plan = make_plan(shape, entry.portal->statement.get(), entry.portal != unnamed_portal_);
       const bool ours = entry.injected;
       pipeline_.pop();
       return ours ? Answer::Drop : Answer::Keep;
@@ -248,7 +285,8 @@ PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
       query_columns_ = static_cast<int>(shape.size());
       query_plan_ = masks_live_ ? make_plan(shape, entry.statement.get(), false) : nullptr;
       return Answer::Keep;
-    default: break;
+    default:
+      break;
   }
   return server_violation("a description of nothing");
 }
@@ -275,7 +313,8 @@ PgSession::Answer PgSession::take_completion(std::string_view tag, bool suspende
 PgSession::Answer PgSession::take_copy_response(bool in) {
   if (pipeline_.empty()) return server_violation("COPY for nothing");
   Entry& entry = pipeline_.front();
-  if ((entry.kind != EntryKind::Query && entry.kind != EntryKind::Execute) || !entry.statement) return server_violation("COPY for nothing");
+  if ((entry.kind != EntryKind::Query && entry.kind != EntryKind::Execute) || !entry.statement)
+    return server_violation("COPY for nothing");
   // Only what was judged as COPY may become one.
   const KindSet kinds = entry.statement->facts->kinds;
   if (in) {
@@ -314,7 +353,8 @@ PgSession::Answer PgSession::take_ready(Bytes body) {
     for (auto& [name, portal] : portals_) drop_portal_intent(*portal);
     portals_.clear();
   }
-  if (const uint32_t idle = target_settings().limits.idle_timeout_ms; idle != 0 && wait_ == Wait::None && client_run_durable_ == 0) {
+  if (const uint32_t idle = target_settings().limits.idle_timeout_ms;
+      idle != 0 && wait_ == Wait::None && client_run_durable_ == 0) {
     lane_.reactor().set_timer(timer_, uint64_t{idle} * 1'000'000);
   }
   if (lane_.draining() && idle() && !ours) {
@@ -371,14 +411,17 @@ PgSession::Answer PgSession::take_error(Bytes body) {
   pg::ErrorFields& fields = scratch.error;
   const bool whole = pg::parse_error(body, fields);
   const std::string code(whole ? fields.code : std::string_view("XX000"));
-  const std::string_view severity = fields.severity_nonlocalized.empty() ? fields.severity : fields.severity_nonlocalized;
+  const std::string_view severity =
+      fields.severity_nonlocalized.empty() ? fields.severity : fields.severity_nonlocalized;
   if (severity == "FATAL" || severity == "PANIC") server_said_fatal_ = true;
   auto answer = Answer::Keep;
   if (!whole) {
-    pg::build::error_response(scratch.out, {.severity = server_said_fatal_ ? "FATAL" : "ERROR", .sqlstate = code,
+    pg::build::error_response(scratch.out, {.severity = server_said_fatal_ ? "FATAL" : "ERROR",
+                                            .sqlstate = code,
                                             .message = "the target reported an error without a valid SQLSTATE"});
     answer = Answer::Replace;
-  } else if (!pipeline_.empty() && pipeline_.front().refusal && pipeline_.front().refusal->expected_sqlstate == code && !server_said_fatal_) {
+  } else if (!pipeline_.empty() && pipeline_.front().refusal && pipeline_.front().refusal->expected_sqlstate == code &&
+             !server_said_fatal_) {
     const Refusal& refusal = *pipeline_.front().refusal;
     if (refusal.server_words) {
       for (auto& [field, text] : fields.all) {
@@ -386,7 +429,9 @@ PgSession::Answer PgSession::take_error(Bytes body) {
       }
       write_error(scratch.out, 'E', fields.all);
     } else {
-    pg::build::error_response(scratch.out, {.sqlstate = refusal.sqlstate, .message = refusal.message, .detail = refusal.detail, .hint = refusal.hint});
+      pg::build::error_response(
+          scratch.out,
+          {.sqlstate = refusal.sqlstate, .message = refusal.message, .detail = refusal.detail, .hint = refusal.hint});
     }
     finish_entry(pipeline_.front(), false, refusal.sqlstate);
     answer = Answer::Replace;
@@ -406,7 +451,8 @@ PgSession::Answer PgSession::take_error(Bytes body) {
       copy_is_over(entry);
       server_in_copy_out_ = false;
       break;
-    case EntryKind::Sync: break;
+    case EntryKind::Sync:
+      break;
     default:
       finish_entry(entry, false, code);
       copy_is_over(entry);
@@ -425,7 +471,8 @@ PgSession::Answer PgSession::take_error(Bytes body) {
 
 void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields) {
   const Statement* statement = pipeline_.empty() ? nullptr : pipeline_.front().statement.get();
-  if (statement == nullptr && !pipeline_.empty() && pipeline_.front().portal) statement = pipeline_.front().portal->statement.get();
+  if (statement == nullptr && !pipeline_.empty() && pipeline_.front().portal)
+    statement = pipeline_.front().portal->statement.get();
   const bool rebuild = rules_->column_masks_live() && (statement == nullptr || statement->tainted || session_tainted_ ||
                                                        (statement->facts && statement->facts->opaque));
   std::deque<std::string> texts;  // What fields refer to; its elements stay where they are.
@@ -437,7 +484,9 @@ void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::E
     } else if (!rebuild) {
       shown.emplace_back(field, texts.emplace_back(rules::mask_text(*rules_, lane_.rule_scratch(), text)));
     } else if (field == 'M') {
-      shown.emplace_back(field, texts.emplace_back(fmt::format("{} (the text is withheld, since it may quote masked values)", class_text(fields.code))));
+      shown.emplace_back(field,
+                         texts.emplace_back(fmt::format("{} (the text is withheld, since it may quote masked values)",
+                                                        class_text(fields.code))));
     }
   }
   write_error(out, type, shown);
@@ -524,7 +573,8 @@ bool PgSession::pump_row(const pg::Header& header, size_t available) {
   bool valid = header.body_size >= 2;
   if (available >= frame_size && frame_size <= io::slab_size) {
     scratch.rows.resize(std::max<size_t>(scratch.rows.size(), 1));
-    valid = pg::parse_data_row(in.view(server_run_ + pg::header_size, header.body_size, scratch.message), scratch.rows[0]) &&
+    valid = pg::parse_data_row(in.view(server_run_ + pg::header_size, header.body_size, scratch.message),
+                               scratch.rows[0]) &&
             (columns < 0 || scratch.rows[0].size() == static_cast<size_t>(columns));
   } else if (valid) {
     const uint16_t count = load_u16(in.view(server_run_ + pg::header_size, 2, scratch.header).data());
@@ -559,7 +609,8 @@ bool PgSession::mask_rows(const BoundPlan& bound) {
   while (count < batch_rows_max && offset - start < batch_bytes_max && !straddled) {
     const size_t available = in.bytes() - offset;
     const auto header = pg::backend_header(in.view(offset, std::min(available, pg::header_size), scratch.header));
-    if (!header || !*header || (*header)->backend() != pg::Backend::DataRow || available < (*header)->frame_size()) break;
+    if (!header || !*header || (*header)->backend() != pg::Backend::DataRow || available < (*header)->frame_size())
+      break;
     if ((*header)->frame_size() > target_settings().limits.masked_row_size_max) break;
     const Bytes body = in.view(offset + pg::header_size, (*header)->body_size, scratch.message);
     // A row that lies across two slabs was gathered in the one scratch there is: it ends the batch.

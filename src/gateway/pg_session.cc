@@ -26,7 +26,11 @@ void PgSession::Handler::on_flush(io::ConnectionId) {
 }
 
 PgSession::PgSession(Lane& lane, uint32_t slot, size_t listener)
-    : lane_(lane), slot_(slot), listener_(listener), client_(lane.reactor(), lane.metrics()), server_(lane.reactor(), lane.metrics()) {}
+    : lane_(lane),
+      slot_(slot),
+      listener_(listener),
+      client_(lane.reactor(), lane.metrics()),
+      server_(lane.reactor(), lane.metrics()) {}
 
 PgSession::~PgSession() {
   client_.close_now();
@@ -101,7 +105,9 @@ void PgSession::on_timer(io::Timer&) {
     case State::UpstreamTlsAnswer:
     case State::UpstreamTls:
     case State::UpstreamAuth:
-    case State::UpstreamStart: upstream_failed("08006", "it did not answer in time"); return;
+    case State::UpstreamStart:
+      upstream_failed("08006", "it did not answer in time");
+      return;
     case State::Ready:
       if (wait_ == Wait::Catalog) {
         catalog_awaited_ = true;
@@ -121,16 +127,22 @@ void PgSession::on_timer(io::Timer&) {
       server_.close_now();
       finish_closing();
       return;
-    case State::Over: return;
+    case State::Over:
+      return;
   }
 }
 
 void PgSession::on_client_bytes() {
   if (state_ == State::Closing || state_ == State::Over) return;
   switch (state_ == State::ClientTls ? Channel::Received::Ok : client_.receive()) {
-    case Channel::Received::Ok: break;
-    case Channel::Received::PeerClosed: client_ended_ = true; break;
-    case Channel::Received::Failed: end(fmt::format("TLS with the client failed: {}", client_.failure())); return;
+    case Channel::Received::Ok:
+      break;
+    case Channel::Received::PeerClosed:
+      client_ended_ = true;
+      break;
+    case Channel::Received::Failed:
+      end(fmt::format("TLS with the client failed: {}", client_.failure()));
+      return;
   }
   step();
 }
@@ -138,8 +150,11 @@ void PgSession::on_client_bytes() {
 void PgSession::on_server_bytes() {
   if (state_ == State::Closing || state_ == State::Over) return;
   switch (state_ == State::UpstreamTls ? Channel::Received::Ok : server_.receive()) {
-    case Channel::Received::Ok: break;
-    case Channel::Received::PeerClosed: server_ended_ = true; break;
+    case Channel::Received::Ok:
+      break;
+    case Channel::Received::PeerClosed:
+      server_ended_ = true;
+      break;
     case Channel::Received::Failed:
       if (state_ == State::Ready) {
         fatal("08006", "TLS with the target failed");
@@ -254,7 +269,8 @@ void PgSession::terminate(std::string_view sqlstate, std::string_view message) {
 }
 
 void PgSession::cancel_upstream(const std::string& client_address) {
-  (void)lane_.recorder().cancel(cursor_, {.client_address = client_address, .matched = true}, lane_.reactor().unix_ns());
+  (void)lane_.recorder().cancel(cursor_, {.client_address = client_address, .matched = true},
+                                lane_.reactor().unix_ns());
   PgCancel::send(lane_, target_, upstream_address_, server_pid_, server_secret_);
 }
 

@@ -60,8 +60,19 @@ class PgSession final : private io::Timer::Client {
 
  private:
   enum class State : uint8_t {
-    ProxyHeader, Startup, ClientTls, ClientAuth, Resolving, Connecting, UpstreamTlsAnswer, UpstreamTls,
-    UpstreamAuth, UpstreamStart, Ready, Closing, Over,
+    ProxyHeader,
+    Startup,
+    ClientTls,
+    ClientAuth,
+    Resolving,
+    Connecting,
+    UpstreamTlsAnswer,
+    UpstreamTls,
+    UpstreamAuth,
+    UpstreamStart,
+    Ready,
+    Closing,
+    Over,
   };
   enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names, Catalog };
   enum class Side : uint8_t { Client, Server };
@@ -89,7 +100,7 @@ class PgSession final : private io::Timer::Client {
   void on_drained(Side side);
   void on_ended(Side side);
   void on_closed(Side side, int error);
-  void step();               ///< Everything that can go on, goes on.
+  void step();  ///< Everything that can go on, goes on.
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view hint = {});
   void end(std::string reason);
   void finish_closing();
@@ -209,8 +220,8 @@ class PgSession final : private io::Timer::Client {
   Channel server_;
   io::Timer timer_{*this};
   audit::SessionCursor cursor_;
-  bool recording_ = false;   ///< session_start is written; session_end is owed.
-  bool admitted_ = false;    ///< In the ledger.
+  bool recording_ = false;  ///< session_start is written; session_end is owed.
+  bool admitted_ = false;   ///< In the ledger.
   bool client_ended_ = false;
   bool server_ended_ = false;
   bool stepping_ = false;
@@ -224,7 +235,7 @@ class PgSession final : private io::Timer::Client {
   bool direct_tls_ = false;  ///< The client began with TLS, without asking.
   Principal principal_;
   size_t target_ = SIZE_MAX;
-  std::string database_;     ///< At the target.
+  std::string database_;  ///< At the target.
   std::string upstream_user_;
 
   // The target's side.
@@ -241,21 +252,21 @@ class PgSession final : private io::Timer::Client {
 
   // Steady state, client to server.
   pg::FrontendCaps caps_;
-  size_t client_run_ = 0;           ///< Judged bytes at the front of the client's inbox, not yet forwarded.
-  uint64_t client_run_durable_ = 0; ///< They wait for this position to be durable; 0: they need not.
-  uint64_t client_stream_left_ = 0; ///< Of a CopyData message being passed on.
-  uint64_t client_skip_left_ = 0;   ///< Of a message being dropped.
-  std::vector<std::byte> held_out_; ///< Goes behind the run that waits to be durable ...
-  size_t held_drop_ = 0;            ///< ... and then this much of the inbox is dropped,
-  size_t held_run_ = 0;             ///< or this much joins the next run.
-  uint64_t intent_position_ = 0;    ///< Of the newest intent that must be durable before the run goes.
+  size_t client_run_ = 0;            ///< Judged bytes at the front of the client's inbox, not yet forwarded.
+  uint64_t client_run_durable_ = 0;  ///< They wait for this position to be durable; 0: they need not.
+  uint64_t client_stream_left_ = 0;  ///< Of a CopyData message being passed on.
+  uint64_t client_skip_left_ = 0;    ///< Of a message being dropped.
+  std::vector<std::byte> held_out_;  ///< Goes behind the run that waits to be durable ...
+  size_t held_drop_ = 0;             ///< ... and then this much of the inbox is dropped,
+  size_t held_run_ = 0;              ///< or this much joins the next run.
+  uint64_t intent_position_ = 0;     ///< Of the newest intent that must be durable before the run goes.
   std::unique_ptr<Sha256> copy_hash_;
   uint64_t copy_bytes_ = 0;
   size_t pending_parses_ = 0;
   uint64_t wait_since_ns_ = 0;
   bool facts_ready_ = false;
   rules::FactsPtr awaited_facts_;
-  uint64_t facts_ticket_ = 0;       ///< Tells a late answer from the awaited one.
+  uint64_t facts_ticket_ = 0;  ///< Tells a late answer from the awaited one.
   std::shared_ptr<const rules::BoundRules> rules_;
   bool masks_live_ = false;
   uint64_t next_statement_id_ = 1;
@@ -265,20 +276,20 @@ class PgSession final : private io::Timer::Client {
   StatementPtr unnamed_statement_;
   std::unordered_map<std::string, PortalPtr> portals_;
   PortalPtr unnamed_portal_;
-  bool catalog_awaited_ = false;    ///< Waited once for the catalog; without it, statements are refused.
-  bool session_tainted_ = false;    ///< A cursor or prepared text may read something under a column mask.
-  bool client_in_copy_ = false;     ///< The client may send COPY data now.
+  bool catalog_awaited_ = false;  ///< Waited once for the catalog; without it, statements are refused.
+  bool session_tainted_ = false;  ///< A cursor or prepared text may read something under a column mask.
+  bool client_in_copy_ = false;   ///< The client may send COPY data now.
 
   // Steady state, server to client.
   Pipeline pipeline_;
   char transaction_ = 'I';
-  bool server_skipping_ = false;    ///< After an error in the extended protocol, until Sync.
-  size_t server_run_ = 0;           ///< Bytes at the front of the server's inbox that are decided to go.
+  bool server_skipping_ = false;  ///< After an error in the extended protocol, until Sync.
+  size_t server_run_ = 0;         ///< Bytes at the front of the server's inbox that are decided to go.
   uint64_t server_stream_left_ = 0;
   bool server_in_copy_out_ = false;
   bool server_said_fatal_ = false;
-  int query_columns_ = -1;          ///< Of that result; -1: not described.
-  PlanPtr query_plan_;              ///< Of the result that a simple query is sending.
+  int query_columns_ = -1;  ///< Of that result; -1: not described.
+  PlanPtr query_plan_;      ///< Of the result that a simple query is sending.
   uint64_t bytes_from_client_ = 0;
   uint64_t bytes_to_client_ = 0;
 };

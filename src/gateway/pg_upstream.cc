@@ -78,13 +78,14 @@ void PgSession::resolve() {
     return;
   }
   // Looking up a name can take seconds: never on the lane.
-  const bool posted = lane_.shared().workers->post([lane = &lane_, slot = slot_, id = cursor_.id, host = target.host, port = target.port] {
-    std::string why;
-    auto found = look_up(host, port, why);
-    lane->reactor().mailbox().post([lane, slot, id, found = std::move(found), why = std::move(why)]() mutable {
-      if (PgSession* session = lane->find(slot, id)) session->resolved(std::move(found), why);
-    });
-  });
+  const bool posted = lane_.shared().workers->post(
+      [lane = &lane_, slot = slot_, id = cursor_.id, host = target.host, port = target.port] {
+        std::string why;
+        auto found = look_up(host, port, why);
+        lane->reactor().mailbox().post([lane, slot, id, found = std::move(found), why = std::move(why)]() mutable {
+          if (PgSession* session = lane->find(slot, id)) session->resolved(std::move(found), why);
+        });
+      });
   if (!posted) upstream_failed("08006", "too many name look-ups are waiting");
 }
 
@@ -163,8 +164,11 @@ bool PgSession::upstream_step() {
   }
   if (state_ == State::UpstreamTls) {
     switch (server_.handshake()) {
-      case tls::Status::WantInput: return false;
-      case tls::Status::Ok: send_startup(); return true;
+      case tls::Status::WantInput:
+        return false;
+      case tls::Status::Ok:
+        send_startup();
+        return true;
       case tls::Status::Closed:
       case tls::Status::Failed:
         upstream_failed("08001", fmt::format("TLS failed: {}", server_.failure()));
@@ -181,10 +185,15 @@ bool PgSession::upstream_step() {
   const Bytes body = in.view(pg::header_size, (*header)->body_size, scratch.message);
   const size_t frame_size = (*header)->frame_size();
   switch ((*header)->backend()) {
-    case pg::Backend::Authentication: upstream_authentication(body); break;
-    case pg::Backend::ErrorResponse: upstream_error(body); break;
+    case pg::Backend::Authentication:
+      upstream_authentication(body);
+      break;
+    case pg::Backend::ErrorResponse:
+      upstream_error(body);
+      break;
     case pg::Backend::NoticeResponse:
-    case pg::Backend::NegotiateProtocolVersion: break;
+    case pg::Backend::NegotiateProtocolVersion:
+      break;
     case pg::Backend::ParameterStatus:
       if (!upstream_authenticated_) {
         upstream_failed("08P01", "it sent settings before it had asked for a login");
@@ -211,7 +220,8 @@ bool PgSession::upstream_step() {
         return false;
       }
       break;
-    default: upstream_failed("08P01", "it sent a message that has no place in a login");
+    default:
+      upstream_failed("08P01", "it sent a message that has no place in a login");
   }
   if (state_ == State::Closing || state_ == State::Over) return false;
   in.drop(frame_size);
@@ -258,7 +268,8 @@ void PgSession::upstream_authentication(Bytes body) {
       return;
     case pg::AuthenticationKind::Sasl: {
       if (server_.tls()) upstream_binding_ = server_.engine().peer_end_point();
-      const bool cached = cache.scram.iterations != 0 && cache.scram_for == credential_hash(upstream_user_, upstream_password_.reveal());
+      const bool cached = cache.scram.iterations != 0 &&
+                          cache.scram_for == credential_hash(upstream_user_, upstream_password_.reveal());
       upstream_scram_ = std::make_unique<pg::ScramClient>(
           upstream_password_.reveal(), pg::ScramClientOptions{.channel_binding = upstream_binding_,
                                                               .iterations_max = upstream_iterations_max,
@@ -298,7 +309,8 @@ void PgSession::upstream_authentication(Bytes body) {
       const bool verified = target_settings().tls_mode == UpstreamTlsMode::VerifyCa ||
                             target_settings().tls_mode == UpstreamTlsMode::VerifyFull;
       if (!verified || upstream_scram_) {
-        upstream_failed("08001", "it asks for a password in clear or md5 form, which needs tls.mode verify-ca or verify-full");
+        upstream_failed("08001",
+                        "it asks for a password in clear or md5 form, which needs tls.mode verify-ca or verify-full");
         return;
       }
       bool built = false;
@@ -314,7 +326,8 @@ void PgSession::upstream_authentication(Bytes body) {
       if (!sent) end("no buffers left");
       return;
     }
-    case pg::AuthenticationKind::Unknown: break;
+    case pg::AuthenticationKind::Unknown:
+      break;
   }
   upstream_failed("08001", "it asks for a way to log in that sluice does not speak (SCRAM-SHA-256 is best)");
 }
@@ -340,7 +353,8 @@ void PgSession::upstream_ready() {
   if (!send_client(out)) return;
   caps_ = {.statement_size_max = target.limits.statement_size_max, .bind_size_max = target.limits.bind_size_max};
   lane_.reactor().cancel_timer(timer_);
-  if (target.limits.idle_timeout_ms != 0) lane_.reactor().set_timer(timer_, uint64_t{target.limits.idle_timeout_ms} * 1'000'000);
+  if (target.limits.idle_timeout_ms != 0)
+    lane_.reactor().set_timer(timer_, uint64_t{target.limits.idle_timeout_ms} * 1'000'000);
   state_ = State::Ready;
   refresh_rules();
   lane_.log().log(LogLevel::Info, "session-start",

@@ -43,9 +43,12 @@ Expected<int> listen_on(const ListenerSettings& listener, bool first) {
     // so the first lane's socket asks without it whether the port is free.
     const int probe = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe >= 0) setsockopt(probe, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const int refused = probe < 0 || bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(probe, 1) != 0 ? errno : 0;
+    const int refused =
+        probe < 0 || bind(probe, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(probe, 1) != 0 ? errno
+                                                                                                              : 0;
     if (probe >= 0) ::close(probe);
-    if (refused != 0) return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, std::strerror(refused)));
+    if (refused != 0)
+      return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, std::strerror(refused)));
   }
   const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -148,9 +151,13 @@ Expected<void> Server::start() {
   if (auto working = workers_->start(std::clamp(count, 1U, 4U)); !working) return working;
   shared_.workers = workers_.get();
   shared_.lanes.resize(count);
-  catalog_reader_ = std::make_unique<CatalogReader>(inputs_.settings, inputs_.log, [this](size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns) {
-    to_all([target, database, catalog, verified_ns](Lane& lane) { lane.publish_catalog(target, database, catalog, verified_ns); });
-  });
+  catalog_reader_ = std::make_unique<CatalogReader>(
+      inputs_.settings, inputs_.log,
+      [this](size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns) {
+        to_all([target, database, catalog, verified_ns](Lane& lane) {
+          lane.publish_catalog(target, database, catalog, verified_ns);
+        });
+      });
   catalog_reader_->set_credentials(snapshots_.credentials);
   shared_.want_catalog = [this](const TargetSettings& target, const std::string& database) {
     catalog_reader_->want(static_cast<size_t>(&target - inputs_.settings.targets.data()), database);
@@ -289,7 +296,8 @@ DataPlaneStatus Server::status() const {
   }
   for (size_t i = 0; i < inputs_.settings.targets.size(); ++i) {
     const TargetSettings& target = inputs_.settings.targets[i];
-    status.targets.push_back({.name = target.name, .column_rules = catalog_reader_ && catalog_reader_->wanted(i),
+    status.targets.push_back({.name = target.name,
+                              .column_rules = catalog_reader_ && catalog_reader_->wanted(i),
                               .catalog_age_ms = catalog_reader_ ? catalog_reader_->age_ms(i) : -1});
   }
   return status;

@@ -18,11 +18,11 @@ class CatalogReader;
 class Server final : public DataPlane {
  public:
   struct Inputs {
-    const Settings& settings;                        ///< Outlives the Server.
+    const Settings& settings;  ///< Outlives the Server.
     std::shared_ptr<const rules::RuleSet> rules;
     KeysPtr keys;
     CredentialsPtr credentials;
-    std::vector<audit::Recorder*> recorders;         ///< One a lane; outlive the Server.
+    std::vector<audit::Recorder*> recorders;  ///< One a lane; outlive the Server.
     LogSink& log;
   };
   explicit Server(Inputs inputs);
@@ -53,7 +53,7 @@ class Server final : public DataPlane {
   Shared shared_;
   std::unique_ptr<Workers> workers_;
   SessionLedger ledger_;
-  mutable std::mutex mutex_;       // Guards snapshots_ and the lanes' pointers.
+  mutable std::mutex mutex_;  // Guards snapshots_ and the lanes' pointers.
   Snapshots snapshots_;
   std::vector<std::unique_ptr<LaneThread>> lanes_;
   std::unique_ptr<CatalogReader> catalog_reader_;

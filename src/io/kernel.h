@@ -14,9 +14,9 @@ namespace sluice::io {
 /// One finished (or, with `more`, continuing) operation. `token` is what the submitter gave.
 struct Completion {
   uint64_t token = 0;
-  int32_t result = 0;      ///< Bytes or a descriptor; negative: -errno.
-  bool more = false;       ///< A multishot operation stays armed.
-  bool has_buffer = false; ///< `buffer` names a slab that now holds `result` bytes and is the caller's.
+  int32_t result = 0;       ///< Bytes or a descriptor; negative: -errno.
+  bool more = false;        ///< A multishot operation stays armed.
+  bool has_buffer = false;  ///< `buffer` names a slab that now holds `result` bytes and is the caller's.
   uint16_t buffer = 0;
 };
 

@@ -50,11 +50,11 @@ struct Reactor::Connection final : Timer::Client {
   bool multishot = false;  // Of the armed receive.
   bool reading = false;
   bool connected = false;
-  bool ended = false;      // The peer will send no more.
+  bool ended = false;  // The peer will send no more.
   bool sending = false;
   bool was_high = false;
-  bool gentle = false;     // Flushing, then closing; the handler is gone.
-  bool closing = false;    // Cancelled; waiting for the last completions.
+  bool gentle = false;   // Flushing, then closing; the handler is gone.
+  bool closing = false;  // Cancelled; waiting for the last completions.
   bool is_ready = false;
   bool is_dirty = false;
   bool wants_flush = false;
@@ -374,10 +374,15 @@ void Reactor::note(const Completion& completion) {
       }
       make_ready(c);
       break;
-    case Op::Receive: note_receive(c, completion); break;
-    case Op::Send: note_send(c, completion); break;
+    case Op::Receive:
+      note_receive(c, completion);
+      break;
+    case Op::Send:
+      note_send(c, completion);
+      break;
     case Op::None:
-    case Op::Accept: SLUICE_ASSERT(false);
+    case Op::Accept:
+      SLUICE_ASSERT(false);
   }
   // Closing may have finished, and the slot been renewed, in between: look again.
   if (const Connection* now = find({index, generation}); now != nullptr && now->closing && now->pending == 0) {

@@ -48,10 +48,10 @@ class ConnectionHandler {
 };
 
 struct ReactorLimits {
-  uint32_t receive_slabs = 1024;   ///< A power of two.
+  uint32_t receive_slabs = 1024;  ///< A power of two.
   uint32_t reserve_slabs = 1024;
   uint32_t connections_max = 32768;
-  size_t high_mark = 256U << 10;   ///< Bytes queued to one peer at which reading its source should stop.
+  size_t high_mark = 256U << 10;  ///< Bytes queued to one peer at which reading its source should stop.
   size_t low_mark = 64U << 10;
 };
 
@@ -60,7 +60,7 @@ struct ReactorCounters {
   uint64_t sent_bytes = 0;
   uint64_t sends = 0;
   uint64_t short_sends = 0;
-  uint64_t no_buffers = 0;   ///< Receives that found no slab.
+  uint64_t no_buffers = 0;  ///< Receives that found no slab.
   uint64_t rounds = 0;
 };
 

@@ -23,7 +23,10 @@ class Slice {
   Slice(SlabPool* pool, uint32_t slab, uint32_t offset, uint32_t size);
   Slice(const Slice& other);
   Slice(Slice&& other) noexcept
-      : pool_(std::exchange(other.pool_, nullptr)), slab_(other.slab_), offset_(other.offset_), size_(std::exchange(other.size_, 0)) {}
+      : pool_(std::exchange(other.pool_, nullptr)),
+        slab_(other.slab_),
+        offset_(other.offset_),
+        size_(std::exchange(other.size_, 0)) {}
   Slice& operator=(Slice other) noexcept {
     std::swap(pool_, other.pool_);
     std::swap(slab_, other.slab_);

@@ -48,16 +48,17 @@ Expected<void> UringKernel::open(uint32_t buffers) {
       case ENOSYS:
       case EPERM:
       case EACCES:
-        return fail(fmt::format(
-            "io_uring is not available ({}): allow the system calls io_uring_setup, io_uring_enter and "
-            "io_uring_register (a container's seccomp profile often forbids them), and set the sysctl "
-            "kernel.io_uring_disabled to 0",
-            std::strerror(-rc)));
+        return fail(
+            fmt::format("io_uring is not available ({}): allow the system calls io_uring_setup, io_uring_enter and "
+                        "io_uring_register (a container's seccomp profile often forbids them), and set the sysctl "
+                        "kernel.io_uring_disabled to 0",
+                        std::strerror(-rc)));
       case EINVAL:
         return fail("io_uring is too old here: Linux 6.1 or newer is needed (SINGLE_ISSUER, DEFER_TASKRUN)");
       case ENOMEM:
         return fail("io_uring could not lock memory: raise the limit of locked memory (ulimit -l, LimitMEMLOCK)");
-      default: return fail(fmt::format("io_uring_setup failed: {}", std::strerror(-rc)));
+      default:
+        return fail(fmt::format("io_uring_setup failed: {}", std::strerror(-rc)));
     }
   }
   ring_open_ = true;

@@ -69,8 +69,8 @@ void common_options(SSL_CTX* context) {
   SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   // RELEASE_BUFFERS: about 34 KiB less for an idle connection.
-  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  SSL_CTX_set_mode(context,
+                   SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 }
 
 int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const unsigned char* in, unsigned in_size,
@@ -92,7 +92,8 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const 
 /// The hash of a certificate as RFC 5929 section 4.1 wants it: the signature's hash, SHA-256 at least.
 std::vector<std::byte> end_point_hash(const X509* certificate) {
   int hash_nid = NID_undef;
-  if (certificate == nullptr || X509_get_signature_info(const_cast<X509*>(certificate), &hash_nid, nullptr, nullptr, nullptr) == 0) {
+  if (certificate == nullptr ||
+      X509_get_signature_info(const_cast<X509*>(certificate), &hash_nid, nullptr, nullptr, nullptr) == 0) {
     return {};
   }
   const EVP_MD* hash = hash_nid == NID_md5 || hash_nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash_nid);
@@ -170,7 +171,8 @@ Engine::Engine(const ClientContext& context, const std::string& host) : ssl_(SSL
   attach();
   SSL_set_connect_state(ssl_.get());
   unsigned char address[16];
-  const bool numeric = inet_pton(AF_INET, host.c_str(), address) == 1 || inet_pton(AF_INET6, host.c_str(), address) == 1;
+  const bool numeric =
+      inet_pton(AF_INET, host.c_str(), address) == 1 || inet_pton(AF_INET6, host.c_str(), address) == 1;
   if (!numeric) SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
   if (context.verify() == Verify::ChainAndName) {
     if (numeric) {
@@ -193,9 +195,12 @@ void Engine::attach() {
 
 Status Engine::failure(int ssl_result) {
   switch (SSL_get_error(ssl_.get(), ssl_result)) {
-    case SSL_ERROR_WANT_READ: return Status::WantInput;
-    case SSL_ERROR_ZERO_RETURN: return Status::Closed;
-    default: break;
+    case SSL_ERROR_WANT_READ:
+      return Status::WantInput;
+    case SSL_ERROR_ZERO_RETURN:
+      return Status::Closed;
+    default:
+      break;
   }
   if (output_failed_) {
     error_ = "no buffer left for TLS output";
@@ -277,7 +282,8 @@ Engine::PeerIdentity Engine::peer_identity() const {
   };
   entries(NID_commonName, [&](std::string v) { identity.common_name = std::move(v); });
   entries(NID_organizationalUnitName, [&](std::string v) { identity.organizational_units.push_back(std::move(v)); });
-  if (auto* names = static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr))) {
+  if (auto* names =
+          static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr))) {
     for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
       const GENERAL_NAME* name = sk_GENERAL_NAME_value(names, i);
       if (name->type != GEN_URI) continue;

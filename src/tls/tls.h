@@ -28,8 +28,8 @@ class ServerContext {
   struct Options {
     std::string certificate_file;
     std::string key_file;
-    std::string client_ca_file;            ///< Empty: no client certificate is asked for.
-    std::vector<std::string> alpn;         ///< Accepted protocol names; a client that offers only others is refused.
+    std::string client_ca_file;     ///< Empty: no client certificate is asked for.
+    std::vector<std::string> alpn;  ///< Accepted protocol names; a client that offers only others is refused.
   };
   /// The error names the file and what is wrong with it.
   [[nodiscard]] static Expected<std::shared_ptr<const ServerContext>> load(const Options& options);
@@ -50,7 +50,7 @@ class ClientContext {
  public:
   struct Options {
     Verify verify = Verify::ChainAndName;
-    std::string ca_file;                   ///< Empty: the system's.
+    std::string ca_file;  ///< Empty: the system's.
   };
   [[nodiscard]] static Expected<std::shared_ptr<const ClientContext>> load(const Options& options);
   [[nodiscard]] SSL_CTX* raw() const { return context_.get(); }
@@ -73,10 +73,10 @@ class Output {
 };
 
 enum class Status : uint8_t {
-  Ok,        ///< Done, or bytes were produced.
-  WantInput, ///< More ciphertext is needed.
-  Closed,    ///< The peer ended TLS properly (close_notify).
-  Failed,    ///< See Engine::error(). What is in Output (an alert) should still be sent.
+  Ok,         ///< Done, or bytes were produced.
+  WantInput,  ///< More ciphertext is needed.
+  Closed,     ///< The peer ended TLS properly (close_notify).
+  Failed,     ///< See Engine::error(). What is in Output (an alert) should still be sent.
 };
 
 class Engine {
@@ -105,9 +105,9 @@ class Engine {
   struct PeerIdentity {
     bool verified = false;
     std::string common_name;
-    std::string spiffe_uri;                  ///< First URI SAN that begins with spiffe://.
+    std::string spiffe_uri;  ///< First URI SAN that begins with spiffe://.
     std::vector<std::string> organizational_units;
-    std::string issuer;                      ///< One line, RFC 2253.
+    std::string issuer;  ///< One line, RFC 2253.
   };
   [[nodiscard]] PeerIdentity peer_identity() const;
   /// SHA-256-or-better hash of the peer's certificate for SCRAM channel binding (client side).
