@@ -63,6 +63,19 @@ void PgSession::pump_client() {
     if (!header) {
       const bool capped =
           header.error() == pg::FrameError::OverStatementCap || header.error() == pg::FrameError::OverBindCap;
+      const pg::Header large{
+          .type = std::to_integer<uint8_t>(in.view(client_run_, 1, scratch.header)[0]),
+          .body_size = capped ? pg::body_size_of(in.view(client_run_, pg::header_size, scratch.header)) : 0};
+      if (header.error() == pg::FrameError::OverBindCap && target_settings().large_parameters_hash) {
+        const Next next = take_large_bind(large);
+        if (next == Next::Forward) {
+          client_run_ += pg::header_size;
+          client_stream_left_ = large.body_size;
+          continue;
+        }
+        if (!apply(next, 0)) break;
+        continue;
+      }
       const Next next =
           capped ? over_cap({.type = std::to_integer<uint8_t>(in.view(client_run_, 1, scratch.header)[0]),
                              .body_size = pg::body_size_of(in.view(client_run_, pg::header_size, scratch.header))})
@@ -165,14 +178,14 @@ bool PgSession::stream_client() {
   }
   const size_t n = std::min<uint64_t>(client_stream_left_, in.bytes() - client_run_);
   if (n == 0) return false;
-  if (copy_hash_) {
+  if (streaming_) {
     for (size_t done = 0; done < n;) {
       // One slice at a time: the view is in place, nothing is gathered.
       const size_t piece = std::min<size_t>(n - done, io::slab_size);
-      copy_hash_->update(in.view(client_run_ + done, piece, lane_.scratch().message));
+      streaming_->hash.update(in.view(client_run_ + done, piece, lane_.scratch().message));
       done += piece;
     }
-    copy_bytes_ += n;
+    streaming_->bytes += n;
   }
   client_run_ += n;
   client_stream_left_ -= n;
@@ -547,8 +560,29 @@ PortalPtr PgSession::find_portal(std::string_view name, bool& ambiguous) {
 PgSession::Next PgSession::take_bind(Bytes body) {
   pg::BindView& bind = lane_.scratch().bind;
   if (!pg::parse_bind(body, bind)) return protocol_violation("malformed Bind");
+  return bind_portal(bind.portal, bind.statement, &bind);
+}
+
+PgSession::Next PgSession::take_large_bind(const pg::Header& header) {
+  // The names come first and are short; the rest is counted and hashed as it passes.
+  constexpr size_t names_size_max = 1024;
+  io::SliceQueue& in = client_.inbox();
+  const size_t here = std::min<size_t>({in.bytes() - client_run_ - pg::header_size, header.body_size, names_size_max});
+  const auto names = pg::bind_names(in.view(client_run_ + pg::header_size, here, lane_.scratch().message));
+  if (!names) return here < names_size_max ? Next::Blocked : protocol_violation("malformed Bind");
+  const Next next = bind_portal(names->first, names->second, nullptr);
+  if (next == Next::Forward) {
+    streaming_ = std::make_shared<Streamed>();
+    pipeline_.back().portal->streamed = streaming_;
+  } else if (next == Next::Replaced) {
+    client_skip_left_ = header.frame_size();
+  }
+  return next;
+}
+
+PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view name, const pg::BindView* parameters) {
   bool ambiguous = false;
-  StatementPtr statement = find_statement(bind.statement, ambiguous);
+  StatementPtr statement = find_statement(name, ambiguous);
   if (ambiguous) {
     wait_ = Wait::Names;
     return Next::Blocked;
@@ -564,21 +598,21 @@ PgSession::Next PgSession::take_bind(Bytes body) {
     judge(*statement);
   }
   uint64_t seq = 0;
-  if (!record_intent(audit::IntentKind::Bind, *statement, bind.portal, missing ? nullptr : &bind, seq))
+  if (!record_intent(audit::IntentKind::Bind, *statement, portal, missing ? nullptr : parameters, seq))
     return wait_for_recorder();
   Entry& entry = push_entry(EntryKind::Bind);
-  entry.name = bind.portal;
+  entry.name = portal;
   entry.statement = statement;
   if (statement->decision.verdict == Verdict::Deny) {
     entry.intent_seq = seq;
     std::vector<std::byte>& out = lane_.scratch().out;
     out.clear();
-    pg::build::bind(out, bind.portal, pg::absent_statement);
+    pg::build::bind(out, portal, pg::absent_statement);
     std::unique_ptr<Refusal> refusal;
     if (missing) {
       refusal = std::make_unique<Refusal>();
       refusal->sqlstate = "26000";
-      refusal->message = fmt::format("prepared statement \"{}\" does not exist", printable(bind.statement));
+      refusal->message = fmt::format("prepared statement \"{}\" does not exist", printable(name));
       refusal->server_words = true;
     } else {
       refusal = make_refusal(*statement);
@@ -653,6 +687,7 @@ PgSession::Next PgSession::take_execute(Bytes body) {
     return refuse(entry, std::move(*refusal));
   }
   portal->intent_seq = 0;
+  StreamedPtr streamed = std::move(portal->streamed);
   const bool inject = masks_live_ && !portal->described;
   if (inject) {
     pg::build::describe_portal(out, execute->portal);
@@ -665,6 +700,7 @@ PgSession::Next PgSession::take_execute(Bytes body) {
   entry.statement = statement;
   entry.portal = portal;
   entry.intent_seq = seq;
+  entry.streamed = std::move(streamed);
   note_effects(*statement);
   if (statement->facts->kinds.has(StatementKind::CopyIn)) {
     entry.copy_in = true;
@@ -785,7 +821,14 @@ void PgSession::note_effects(const Statement& statement) {
 
 void PgSession::drop_portal_intent(Portal& portal) {
   if (portal.intent_seq == 0) return;
-  lane_.recorder().outcome(cursor_, {.intent_seq = std::exchange(portal.intent_seq, 0)}, lane_.reactor().unix_ns());
+  audit::Outcome outcome{.intent_seq = std::exchange(portal.intent_seq, 0)};
+  if (portal.streamed) {
+    outcome.bytes_from_client = portal.streamed->bytes;
+    outcome.from_client_sha256 = portal.streamed->hash.finish();
+    if (streaming_ == portal.streamed) streaming_.reset();
+    portal.streamed.reset();
+  }
+  lane_.recorder().outcome(cursor_, outcome, lane_.reactor().unix_ns());
 }
 
 }  // namespace sluice::gateway

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "base/crypto.h"
 #include "model/facts.h"
 #include "model/verdict.h"
 #include "rules/ruleset/analyzer.h"
@@ -26,6 +27,13 @@ struct Statement {
 };
 using StatementPtr = std::shared_ptr<Statement>;
 
+/// Bytes that follow under an intent without being recorded themselves: COPY data, large parameters.
+struct Streamed {
+  Sha256 hash;
+  uint64_t bytes = 0;
+};
+using StreamedPtr = std::shared_ptr<Streamed>;
+
 /// A mask plan with the rules it was made by, which it borrows from.
 struct BoundPlan {
   std::shared_ptr<const rules::BoundRules> rules;
@@ -40,6 +48,7 @@ struct Portal {
   bool described = false;   ///< A Describe of this portal is on its way or answered.
   uint64_t intent_seq = 0;  ///< Of the Bind that made it; 0 once its outcome is written.
   uint64_t started_ns = 0;
+  StreamedPtr streamed;        ///< Large parameters; null: they are in the record.
 };
 using PortalPtr = std::shared_ptr<Portal>;
 
@@ -62,6 +71,7 @@ struct Entry {
   bool copy_in = false;   ///< An Execute that may start COPY FROM STDIN.
   StatementPtr statement;
   PortalPtr portal;
+  StreamedPtr streamed;
   std::unique_ptr<Refusal> refusal;
   std::string name;         ///< Statement name of a Parse.
   uint64_t intent_seq = 0;  ///< 0: no outcome is owed.

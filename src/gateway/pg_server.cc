@@ -320,8 +320,7 @@ PgSession::Answer PgSession::take_copy_response(bool in) {
   if (in) {
     if (!kinds.has(StatementKind::CopyIn) || client_in_copy_) return server_violation("COPY that was not asked for");
     client_in_copy_ = true;
-    copy_hash_ = std::make_unique<Sha256>();
-    copy_bytes_ = 0;
+    entry.streamed = streaming_ = std::make_shared<Streamed>();
     if (wait_ == Wait::CopyStart) wait_ = Wait::None;
     return Answer::Keep;
   }
@@ -380,10 +379,11 @@ void PgSession::finish_entry(Entry& entry, bool success, std::string_view sqlsta
       .masked_cells = entry.masked_cells,
       .duration_ns = lane_.reactor().now_ns() - entry.started_ns,
   };
-  if (entry.copy_in && copy_hash_) {
-    outcome.bytes_from_client = copy_bytes_;
-    outcome.from_client_sha256 = copy_hash_->finish();
-    copy_hash_.reset();
+  if (entry.streamed) {
+    outcome.bytes_from_client = entry.streamed->bytes;
+    outcome.from_client_sha256 = entry.streamed->hash.finish();
+    if (streaming_ == entry.streamed) streaming_.reset();
+    entry.streamed.reset();
   }
   lane_.recorder().outcome(cursor_, outcome, lane_.reactor().unix_ns());
 }

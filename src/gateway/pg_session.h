@@ -153,6 +153,8 @@ class PgSession final : private io::Timer::Client {
   [[nodiscard]] Next take_query(Bytes body);
   [[nodiscard]] Next take_parse(Bytes body);
   [[nodiscard]] Next take_bind(Bytes body);
+  [[nodiscard]] Next take_large_bind(const pg::Header& header);
+  [[nodiscard]] Next bind_portal(std::string_view portal, std::string_view statement, const pg::BindView* parameters);
   [[nodiscard]] Next take_describe(Bytes body);
   [[nodiscard]] Next take_execute(Bytes body);
   [[nodiscard]] Next take_close(Bytes body);
@@ -260,8 +262,7 @@ class PgSession final : private io::Timer::Client {
   size_t held_drop_ = 0;             ///< ... and then this much of the inbox is dropped,
   size_t held_run_ = 0;              ///< or this much joins the next run.
   uint64_t intent_position_ = 0;     ///< Of the newest intent that must be durable before the run goes.
-  std::unique_ptr<Sha256> copy_hash_;
-  uint64_t copy_bytes_ = 0;
+  StreamedPtr streaming_;           ///< What the message being passed on is counted into; null: nothing.
   size_t pending_parses_ = 0;
   uint64_t wait_since_ns_ = 0;
   bool facts_ready_ = false;

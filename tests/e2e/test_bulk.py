@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+import records
+import through as doors
 import wire
 from sluice_tools.postgres import binaries
 from sluice_tools.processes import anonymous_bytes
@@ -105,6 +107,25 @@ def test_a_large_parameter_passes_up_to_the_cap_of_1_MiB(size, tls, through):
     with through.connect(tls=tls, database="orders" if tls else "clear") as connection:
         connection.send(wire.parse("select length($1::text)"), wire.bind(values=[b"x" * size]), wire.execute(), wire.sync())
         assert [wire.data_row(body) for tag, body in connection.until() if tag == "D"] == [[str(size).encode()]]
+
+
+@pytest.mark.parametrize("prepared", [False, True], ids=["unnamed", "named"])
+def test_a_parameter_over_the_cap_streams_where_the_target_says_hash(prepared, own_gateway, folder, postgres):
+    parameter = b"0123456789" * (1 << 20)
+    gateway = own_gateway(targets=[doors.target("orders", postgres, folder, large_parameters="hash")])
+    name = "large" if prepared else ""
+    with gateway.connect(application_name="large-parameter") as connection:
+        if prepared:
+            connection.send(wire.parse("select md5($1::text)", name), wire.sync())
+            connection.until()
+        connection.send(*([] if prepared else [wire.parse("select md5($1::text)")]),
+                        wire.bind(name, values=[parameter]), wire.execute(), wire.sync())
+        rows = [wire.data_row(body) for tag, body in connection.until() if tag == "D"]
+        assert rows == [[hashlib.md5(parameter).hexdigest().encode()]]
+        assert connection.rows("select 1") == [[b"1"]]
+    session = records.session_by_application(gateway.sluice, "large-parameter")
+    outcomes = [r for r in records.of_session(gateway.sluice, session) if r["type"] == "outcome"]
+    assert any(r.get("bytes_from_client", 0) > len(parameter) for r in outcomes), outcomes
 
 
 @pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
