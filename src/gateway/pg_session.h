@@ -1,9 +1,10 @@
 // One PostgreSQL session: a client, a target, and what is said between them. A plain object driven by
 // its connections' events; the simulator drives it the same way. Both sides are untrusted.
 //
-// The file set: pg_session.cc (life and death), pg_login.cc (client side up to its proof),
-// pg_upstream.cc (the target's side up to ReadyForQuery), pg_client.cc (client messages, judged),
-// pg_server.cc (server messages, masked).
+// The files: pg_session.cc (life and death), pg_login.cc (the client's side up to its proof),
+// pg_upstream.cc (the target's side up to ReadyForQuery), pg_client.cc (client messages), pg_extended.cc
+// (those of the extended protocol), pg_judge.cc (facts, verdicts, records), pg_server.cc (server
+// messages, masked).
 #pragma once
 #include <memory>
 #include <string>
