@@ -67,6 +67,11 @@ def test_the_log_verifies_and_one_changed_byte_does_not(own_gateway):
     with gateway.connect() as connection:
         for i in range(50):
             connection.rows(f"select {i}")
+    # The last block of a log may be torn by a crash, so damage there reads as its end. What was written before another
+    # block is sealed.
+    records.of_session(gateway.sluice, records.sessions(gateway.sluice)[0])
+    with gateway.connect() as connection:
+        connection.rows("select 'another block'")
     gateway.sluice.stop()
     assert records.verify(gateway.sluice)
     largest = max((p for p in (gateway.sluice.folder / "audit").rglob("*") if p.is_file()),
