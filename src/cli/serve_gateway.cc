@@ -1,8 +1,18 @@
 #include "cli/serve_gateway.h"
 
 #include "gateway/server.h"
+#include "io/uring_kernel.h"
 
 namespace sluice::cli {
+
+unsigned lane_count(const Settings& settings) { return gateway::Server::lane_count(settings); }
+
+Expected<void> probe_io_uring() {
+  constexpr uint32_t smallest_ring = 8;
+  auto kernel = io::UringKernel::create(smallest_ring);
+  if (!kernel) return std::unexpected(kernel.error());
+  return {};
+}
 
 Result<std::unique_ptr<DataPlane>, StartFailure> start_gateway(GatewayParts parts) {
   std::vector<audit::Recorder*> recorders;

@@ -30,6 +30,12 @@ struct StartFailure {
   std::string message;
 };
 
+/// Lanes that these settings mean on this machine.
+[[nodiscard]] unsigned lane_count(const Settings& settings);
+
+/// Tries a ring before anything is opened. The error says what to allow.
+[[nodiscard]] Expected<void> probe_io_uring();
+
 /// Made and started: it accepts sessions when this returns. NoIoUring says what to change.
 [[nodiscard]] Result<std::unique_ptr<DataPlane>, StartFailure> start_gateway(GatewayParts parts);
 

@@ -61,7 +61,8 @@ int Service::start() {
   auto credentials = control::load_credentials(settings_.targets);
   if (!credentials) return complain(BadConfig, credentials.error().message);
 
-  const unsigned lanes = settings_.lanes != 0 ? settings_.lanes : std::clamp(std::thread::hardware_concurrency(), 1U, 256U);
+  const unsigned lanes = lane_count(settings_);
+  if (auto ring = probe_io_uring(); !ring) return complain(NoIoUring, ring.error().message);
   auto audit = audit::AuditLog::open(settings_.audit, lanes, [this](unsigned lane) { bells_.ring(lane); });
   if (!audit) return complain(AuditUnavailable, audit.error().message);
   audit_ = std::move(*audit);
