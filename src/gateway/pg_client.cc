@@ -15,10 +15,11 @@ constexpr uint64_t catalog_patience_ns = 5'000'000'000;
 }  // namespace
 
 void PgSession::pump_client() {
+  // Before anything else is waited for: a COPY or a probe waits for an answer to this very run.
+  if (client_run_durable_ != 0 && !flush_client_run()) return;
   if (wait_ == Wait::Names) wait_ = Wait::None;
   if (wait_ == Wait::Facts && facts_ready_) wait_ = Wait::None;
   if (wait_ != Wait::None) return;
-  if (client_run_durable_ != 0 && !flush_client_run()) return;
   refresh_rules();
   if (rules_->column_masks_live() && !catalog_awaited_ && catalog() == nullptr) {
     // The first session under column rules: a moment's patience beats refusing its first statement.
@@ -224,7 +225,10 @@ PgSession::Next PgSession::protocol_violation(std::string_view what) {
 PgSession::Next PgSession::wait_for_recorder() {
   wait_ = Wait::Recorder;
   lane_.wait_for_recorder(*this);
-  if (!timer_.armed()) lane_.reactor().set_timer(timer_, recorder_patience_ns);
+  if (wait_since_ns_ == 0) {
+    wait_since_ns_ = lane_.reactor().now_ns();
+    lane_.reactor().set_timer(timer_, recorder_patience_ns);
+  }
   return Next::Blocked;
 }
 

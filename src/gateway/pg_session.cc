@@ -252,7 +252,16 @@ void PgSession::on_recorder_progress() {
   if (state_ != State::Ready) return;
   if (wait_ == Wait::Recorder) wait_ = Wait::None;
   step();
-  if (state_ == State::Ready && (wait_ == Wait::Recorder || client_run_durable_ != 0)) lane_.wait_for_recorder(*this);
+  if (state_ != State::Ready) return;
+  if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
+    lane_.wait_for_recorder(*this);
+  } else if (std::exchange(wait_since_ns_, 0) != 0) {
+    // Left armed, the patience for the recorder would end a session that is merely idle.
+    lane_.reactor().cancel_timer(timer_);
+    if (const uint32_t idle = target_settings().limits.idle_timeout_ms; idle != 0) {
+      lane_.reactor().set_timer(timer_, idle * ms);
+    }
+  }
 }
 
 void PgSession::on_keys_changed() {
