@@ -218,6 +218,18 @@ void Reactor::send(ConnectionId id, Slice slice) {
   if (c.outbox.bytes() > limits_.high_mark) c.was_high = true;
 }
 
+bool Reactor::send_copy(ConnectionId id, Bytes bytes) {
+  Connection& c = at(id);
+  SLUICE_ASSERT(!c.closing && !c.gentle);
+  if (!c.outbox.append(bytes)) return false;
+  if (!c.is_dirty) {
+    c.is_dirty = true;
+    dirty_.push_back(c.index);
+  }
+  if (c.outbox.bytes() > limits_.high_mark) c.was_high = true;
+  return true;
+}
+
 void Reactor::send_all(ConnectionId id, SliceQueue& from) {
   while (!from.empty()) {
     const uint32_t size = from.at(0).size();
@@ -413,7 +425,8 @@ void Reactor::note_receive(Connection& c, const Completion& completion) {
     Slice slice = slabs_.received(completion.buffer, size);
     if (!c.closing && !c.gentle) {
       counters_.received_bytes += size;
-      c.inbox.push(std::move(slice));
+      // A peer that sends a few bytes at a time must not hold a whole slab with each of them.
+      if (size > short_read_size || !c.inbox.append(slice.bytes())) c.inbox.push(std::move(slice));
       c.event_bytes = true;
     }
   }
