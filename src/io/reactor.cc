@@ -54,6 +54,7 @@ struct Reactor::Connection final : Timer::Client {
   bool sending = false;
   bool was_high = false;
   bool gentle = false;   // Flushing, then closing; the handler is gone.
+  bool said_all = false;  // Gentle, flushed, and shut down for writing.
   bool closing = false;  // Cancelled; waiting for the last completions.
   bool is_ready = false;
   bool is_dirty = false;
@@ -249,7 +250,8 @@ bool Reactor::above_high_mark(ConnectionId id) const { return unsent(id) > limit
 void Reactor::start_send(Connection& c) {
   if (c.sending || c.closing || !c.connected) return;
   if (c.outbox.empty()) {
-    if (c.gentle && !c.linger.armed()) {
+    if (c.gentle && !c.said_all) {
+      c.said_all = true;
       // All is said. Reading goes on for a moment: closing with unread bytes would send a reset that
       // can overtake the last message we sent.
       kernel_.shutdown(c.fd, SHUT_WR);
