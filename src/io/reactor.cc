@@ -539,15 +539,21 @@ void Reactor::flush_all() {
 }
 
 void Reactor::serve_starved() {
-  size_t turns = std::min<size_t>(starved_.size(), provided_);
-  while (turns-- > 0) {
+  // Who has left or stopped reading uses up no slab: were it counted, a slab could lie free while the
+  // one it would wake waits for a round that nothing else begins.
+  uint32_t free = provided_;
+  for (size_t left = starved_.size(); left > 0 && free > 0; --left) {
     const ConnectionId id = starved_.front();
     starved_.pop_front();
     if (find(id) == nullptr) continue;
     Connection& c = at(id);
     if (c.receive != Connection::Receive::Starved) continue;
     c.receive = Connection::Receive::Idle;
+    // One slab each: the first in line, armed for many, would take those of all behind it.
+    c.bulk = true;
+    c.short_reads = 0;
     arm_receive(c);
+    if (c.receive == Connection::Receive::Armed) --free;
   }
 }
 
