@@ -54,7 +54,6 @@ struct Reactor::Connection final : Timer::Client {
   bool sending = false;
   bool was_high = false;
   bool gentle = false;   // Flushing, then closing; the handler is gone.
-  bool said_all = false;  // Gentle, flushed, and shut down for writing.
   bool closing = false;  // Cancelled; waiting for the last completions.
   bool is_ready = false;
   bool is_dirty = false;
@@ -219,18 +218,6 @@ void Reactor::send(ConnectionId id, Slice slice) {
   if (c.outbox.bytes() > limits_.high_mark) c.was_high = true;
 }
 
-bool Reactor::send_copy(ConnectionId id, Bytes bytes) {
-  Connection& c = at(id);
-  SLUICE_ASSERT(!c.closing && !c.gentle);
-  if (!c.outbox.append(bytes)) return false;
-  if (!c.is_dirty) {
-    c.is_dirty = true;
-    dirty_.push_back(c.index);
-  }
-  if (c.outbox.bytes() > limits_.high_mark) c.was_high = true;
-  return true;
-}
-
 void Reactor::send_all(ConnectionId id, SliceQueue& from) {
   while (!from.empty()) {
     const uint32_t size = from.at(0).size();
@@ -250,8 +237,7 @@ bool Reactor::above_high_mark(ConnectionId id) const { return unsent(id) > limit
 void Reactor::start_send(Connection& c) {
   if (c.sending || c.closing || !c.connected) return;
   if (c.outbox.empty()) {
-    if (c.gentle && !c.said_all) {
-      c.said_all = true;
+    if (c.gentle && !c.linger.armed()) {
       // All is said. Reading goes on for a moment: closing with unread bytes would send a reset that
       // can overtake the last message we sent.
       kernel_.shutdown(c.fd, SHUT_WR);
@@ -427,8 +413,7 @@ void Reactor::note_receive(Connection& c, const Completion& completion) {
     Slice slice = slabs_.received(completion.buffer, size);
     if (!c.closing && !c.gentle) {
       counters_.received_bytes += size;
-      // A peer that sends a few bytes at a time must not hold a whole slab with each of them.
-      if (size > short_read_size || !c.inbox.append(slice.bytes())) c.inbox.push(std::move(slice));
+      c.inbox.push(std::move(slice));
       c.event_bytes = true;
     }
   }
@@ -539,21 +524,15 @@ void Reactor::flush_all() {
 }
 
 void Reactor::serve_starved() {
-  // Who has left or stopped reading uses up no slab: were it counted, a slab could lie free while the
-  // one it would wake waits for a round that nothing else begins.
-  uint32_t free = provided_;
-  for (size_t left = starved_.size(); left > 0 && free > 0; --left) {
+  size_t turns = std::min<size_t>(starved_.size(), provided_);
+  while (turns-- > 0) {
     const ConnectionId id = starved_.front();
     starved_.pop_front();
     if (find(id) == nullptr) continue;
     Connection& c = at(id);
     if (c.receive != Connection::Receive::Starved) continue;
     c.receive = Connection::Receive::Idle;
-    // One slab each: the first in line, armed for many, would take those of all behind it.
-    c.bulk = true;
-    c.short_reads = 0;
     arm_receive(c);
-    if (c.receive == Connection::Receive::Armed) --free;
   }
 }
 
