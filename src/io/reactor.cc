@@ -54,6 +54,7 @@ struct Reactor::Connection final : Timer::Client {
   bool sending = false;
   bool was_high = false;
   bool gentle = false;   // Flushing, then closing; the handler is gone.
+  bool said_all = false;  // Gentle, flushed, and shut down for writing.
   bool closing = false;  // Cancelled; waiting for the last completions.
   bool is_ready = false;
   bool is_dirty = false;
@@ -237,7 +238,8 @@ bool Reactor::above_high_mark(ConnectionId id) const { return unsent(id) > limit
 void Reactor::start_send(Connection& c) {
   if (c.sending || c.closing || !c.connected) return;
   if (c.outbox.empty()) {
-    if (c.gentle && !c.linger.armed()) {
+    if (c.gentle && !c.said_all) {
+      c.said_all = true;
       // All is said. Reading goes on for a moment: closing with unread bytes would send a reset that
       // can overtake the last message we sent.
       kernel_.shutdown(c.fd, SHUT_WR);
@@ -524,15 +526,21 @@ void Reactor::flush_all() {
 }
 
 void Reactor::serve_starved() {
-  size_t turns = std::min<size_t>(starved_.size(), provided_);
-  while (turns-- > 0) {
+  // Who has left or stopped reading uses up no slab: were it counted, a slab could lie free while the
+  // one it would wake waits for a round that nothing else begins.
+  uint32_t free = provided_;
+  for (size_t left = starved_.size(); left > 0 && free > 0; --left) {
     const ConnectionId id = starved_.front();
     starved_.pop_front();
     if (find(id) == nullptr) continue;
     Connection& c = at(id);
     if (c.receive != Connection::Receive::Starved) continue;
     c.receive = Connection::Receive::Idle;
+    // One slab each: the first in line, armed for many, would take those of all behind it.
+    c.bulk = true;
+    c.short_reads = 0;
     arm_receive(c);
+    if (c.receive == Connection::Receive::Armed) --free;
   }
 }
 

@@ -60,7 +60,8 @@ struct ReactorCounters {
   uint64_t sent_bytes = 0;
   uint64_t sends = 0;
   uint64_t short_sends = 0;
-  uint64_t no_buffers = 0;  ///< Receives that found no slab.
+  uint64_t gathered_bytes = 0;  ///< Small pieces copied together, so that they do not hold a slab each.
+  uint64_t no_buffers = 0;      ///< Receives that found no slab.
   uint64_t rounds = 0;
 };
 
@@ -91,6 +92,10 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void send(ConnectionId id, Slice slice);
   /// Sends all of `from`.
   void send_all(ConnectionId id, SliceQueue& from);
+  /// Sends a copy. False: no slab was left for it.
+  [[nodiscard]] bool send_copy(ConnectionId id, Bytes bytes);
+  /// on_flush() is called when reserve slabs are free again.
+  void flush_when_slabs_are_free(ConnectionId id);
   /// Bytes given to send() and not yet taken by the kernel.
   [[nodiscard]] size_t unsent(ConnectionId id) const;
   [[nodiscard]] bool above_high_mark(ConnectionId id) const;
@@ -149,6 +154,8 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void begin_close(Connection& c);
   void finish_close(Connection& c);
   void serve_starved();
+  void serve_slab_waiters();
+  void mark_dirty(Connection& c);
 
   Kernel& kernel_;
   const ReactorLimits limits_;
@@ -170,6 +177,7 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   uint64_t now_ns_ = 0;
   int64_t unix_ns_ = 0;
   size_t open_ = 0;
+  std::vector<ConnectionId> slab_waiters_;
   uint32_t provided_ = 0;  // Receive slabs the kernel has.
   Timer accept_retry_{*this};
   bool stopping_ = false;

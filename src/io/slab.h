@@ -147,6 +147,26 @@ class SliceQueue {
     if (head_ < slices_.size() && slices_.back().try_extend(slice)) return;
     slices_.push_back(std::move(slice));
   }
+  /// Copies `bytes` behind the last slice, in its own slab: for small pieces, which would otherwise
+  /// take a slab each. False, and nothing done: no last slice, another view of its slab, or no room.
+  [[nodiscard]] bool append_in_place(Bytes bytes) {
+    if (head_ == slices_.size() || !slices_.back().sole_owner()) return false;
+    const MutableBytes room = slices_.back().tail_room();
+    if (room.size() < bytes.size()) return false;
+    std::memcpy(room.data(), bytes.data(), bytes.size());
+    slices_.back().grow(static_cast<uint32_t>(bytes.size()));
+    bytes_ += bytes.size();
+    return true;
+  }
+  /// Takes the last slice out, to be written to further, if its slab has at least this much room and
+  /// no other view. Empty: it has not.
+  [[nodiscard]] Slice take_tail(size_t room) {
+    if (head_ == slices_.size() || !slices_.back().sole_owner() || slices_.back().tail_room().size() < room) return {};
+    Slice tail = std::move(slices_.back());
+    slices_.pop_back();
+    bytes_ -= tail.size();
+    return tail;
+  }
   [[nodiscard]] bool empty() const { return bytes_ == 0; }
   [[nodiscard]] size_t bytes() const { return bytes_; }
   [[nodiscard]] size_t count() const { return slices_.size() - head_; }
