@@ -54,6 +54,8 @@ class SimKernel final : public io::Kernel {
   /// The last wait() ended because nothing will ever happen again.
   [[nodiscard]] bool idle() const { return idle_; }
   [[nodiscard]] uint64_t now_ns() const { return now_ns_; }
+  /// The run failed: what is still under way may be closed.
+  void abandon() { abandoned_ = true; }
 
   // ---- io::Kernel ----
   void accept(int fd, uint64_t token) override;
@@ -156,6 +158,7 @@ class SimKernel final : public io::Kernel {
   uint64_t now_ns_ = 1'000'000'000'000;
   bool notified_ = false;
   bool idle_ = false;
+  bool abandoned_ = false;
 };
 
 }  // namespace sluice::sim

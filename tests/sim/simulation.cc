@@ -176,8 +176,10 @@ class Simulation {
                                             k < client.seen().size() ? show(client.seen()[k]) : "nothing"));
       }
     }
-    // Whatever hangs is told to go, so that what follows is about leaks alone.
-    if (!result_.complaints.empty()) return;
+    if (!result_.complaints.empty()) {
+      kernel_.abandon();
+      return;
+    }
     recorder_.check_nothing_is_owed();
     for (const auto* list : {&recorder_.complaints(), &std::as_const(world_.complaints)}) {
       for (const std::string& complaint : *list) complain(complaint);
@@ -192,6 +194,7 @@ class Simulation {
       complain(fmt::format("promise 10: {} reserve slabs are held", reserve_slabs - slabs.reserve_free()));
     }
     if (metrics_.sessions_open.get() != 0) complain("sessions are still counted as open");
+    if (!result_.complaints.empty()) kernel_.abandon();
     if (!drained_) lane_->reactor().stop_listening();
     lane_->reactor().run_once();
     kernel_.close(listener);
