@@ -89,6 +89,16 @@ int choose_alpn(SSL*, const unsigned char** out, unsigned char* out_size, const 
   return SSL_TLSEXT_ERR_ALERT_FATAL;
 }
 
+/// Where an SSL_CTX keeps the names it accepts. They must live as long as it does, and connections keep it
+/// alive after the ServerContext is gone: a reload may come between a connection and its ClientHello.
+int alpn_index() {
+  static const int index = SSL_CTX_get_ex_new_index(
+      0, nullptr, nullptr, nullptr,
+      [](void*, void* accepted, CRYPTO_EX_DATA*, int, long, void*) { delete static_cast<std::vector<std::string>*>(accepted); });
+  SLUICE_ASSERT(index >= 0);
+  return index;
+}
+
 /// The hash of a certificate as RFC 5929 section 4.1 wants it: the signature's hash, SHA-256 at least.
 std::vector<std::byte> end_point_hash(const X509* certificate) {
   int hash_nid = NID_undef;
@@ -137,8 +147,11 @@ Expected<std::shared_ptr<const ServerContext>> ServerContext::load(const Options
     // Asked for, not demanded: who has none logs in with a key. A bad one fails the handshake.
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nullptr);
   }
-  made->alpn_ = options.alpn;
-  if (!made->alpn_.empty()) SSL_CTX_set_alpn_select_cb(context, &choose_alpn, &made->alpn_);
+  if (!options.alpn.empty()) {
+    auto accepted = std::make_unique<std::vector<std::string>>(options.alpn);
+    SSL_CTX_set_alpn_select_cb(context, &choose_alpn, accepted.get());
+    SLUICE_ASSERT(SSL_CTX_set_ex_data(context, alpn_index(), accepted.release()) == 1);
+  }
   made->end_point_ = end_point_hash(SSL_CTX_get0_certificate(context));
   return made;
 }

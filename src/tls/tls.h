@@ -40,7 +40,6 @@ class ServerContext {
  private:
   ServerContext() = default;
   std::unique_ptr<SSL_CTX, SslCtxFree> context_;
-  std::vector<std::string> alpn_;
   std::vector<std::byte> end_point_;
 };
 
