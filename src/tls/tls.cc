@@ -189,10 +189,12 @@ Engine::Engine(const ClientContext& context, const std::string& host) : ssl_(SSL
   if (!numeric) SSL_set_tlsext_host_name(ssl_.get(), host.c_str());
   if (context.verify() == Verify::ChainAndName) {
     if (numeric) {
-      X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str());
+      name_usable_ = X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl_.get()), host.c_str()) == 1;
     } else {
+      // OpenSSL takes no name as any name, ".x" as any name below x, and a NUL as the end of the name.
+      name_usable_ = !host.empty() && host.front() != '.' && host.find('\0') == std::string::npos;
       SSL_set_hostflags(ssl_.get(), X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-      SSL_set1_host(ssl_.get(), host.c_str());
+      name_usable_ = name_usable_ && SSL_set1_host(ssl_.get(), host.c_str()) == 1;
     }
   }
 }
@@ -227,6 +229,10 @@ Status Engine::failure(int ssl_result) {
 }
 
 Status Engine::handshake(Output& output) {
+  if (!name_usable_) {
+    error_ = "the host is no name that a certificate could be held against";
+    return Status::Failed;
+  }
   output_ = &output;
   ERR_clear_error();
   const int rc = SSL_do_handshake(ssl_.get());

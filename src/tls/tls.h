@@ -122,6 +122,7 @@ class Engine {
   Bytes input_;
   Output* output_ = nullptr;
   bool established_ = false;
+  bool name_usable_ = true;  // Of Verify::ChainAndName.
   bool output_failed_ = false;
   std::string error_;
 };
