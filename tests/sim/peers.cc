@@ -70,6 +70,7 @@ void Client::take_login(const Message& message) {
     ready_ = true;
   } else if (message.type == 'E') {
     fatal_ = true;
+    last_word_ = show(message);
   } else if (message.type == 'R') {
     switch (*body.u32()) {
       case 10: {
@@ -155,7 +156,8 @@ std::string Client::verdict(bool disturbed) const {
   }
   if (disturbed) return {};
   if (seen_.size() < due.size()) {
-    return fmt::format("ended after {} of {} answers; next is {}", seen_.size(), due.size(), show(due[seen_.size()]));
+    return fmt::format("ended after {} of {} answers; next is {}; last word {}", seen_.size(), due.size(),
+                       show(due[seen_.size()]), last_word_);
   }
   return in_.empty() ? std::string() : "ended inside a message";
 }

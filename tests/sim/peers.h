@@ -66,6 +66,7 @@ class Client final : public Peer {
   bool sending_ = false;
   bool ready_ = false;
   bool fatal_ = false;
+  std::string last_word_;  // Of a login that failed.
   bool left_ = false;
   bool ended_ = false;
 };

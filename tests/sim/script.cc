@@ -159,9 +159,10 @@ class Writer {
 
   /// The usual order: Parse, Bind, maybe Describe, Execute.
   void whole_statement() {
-    const std::string statement = pick(statements_, "s");
-    const std::string portal = pick(portals_, "p");
     const std::string text = this->text(true);
+    // A COPY that ran again under an old name would take what follows for its data.
+    const std::string statement = text.ends_with(" from stdin") ? fmt::format("c{}", ++serial_) : pick(statements_, "s");
+    const std::string portal = pick(portals_, "p");
     note(fmt::format("Parse {}: {}", statement, text));
     build::parse(step_, statement, text);
     if (random_.once_in(4)) build::describe_statement(step_, statement);

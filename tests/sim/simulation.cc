@@ -66,12 +66,14 @@ gateway::Snapshots snapshots(bool masks) {
 
 NetworkHabits habits_of(Random& random) {
   constexpr uint64_t latencies[] = {0, 50'000, 1'000'000, 20'000'000};
-  constexpr uint32_t rooms[] = {1, 200, 16U << 10, 256U << 10};
+  constexpr uint32_t rooms[] = {100, 2000, 16U << 10, 256U << 10};
   constexpr uint32_t receives[] = {7, 500, 16U << 10, 16U << 10};
   constexpr uint32_t reads[] = {1U << 10, 8U << 10, 64U << 10};
-  return {.latency_ns_max = latencies[random.below(4)],
-          .send_room = random.once_in(8) ? rooms[random.below(2)] : rooms[random.between(2, 3)],
-          .receive_max = random.once_in(8) ? receives[random.below(2)] : receives[2],
+  const bool narrow = random.once_in(8);
+  // A narrow and slow network would be a login that takes too long, rightly.
+  return {.latency_ns_max = latencies[random.below(narrow ? 2 : 4)],
+          .send_room = narrow ? rooms[random.below(2)] : rooms[random.between(2, 3)],
+          .receive_max = random.once_in(8) ? receives[2 + random.below(2)] : receives[2],
           .read_max = reads[random.below(3)],
           .accept_fails = random.once_in(8)};
 }
@@ -168,7 +170,9 @@ class Simulation {
       const bool disturbed = client.plan().leaving != Client::Leaving::Properly || world_.died || refused_ || drained_;
       const std::string verdict = client.verdict(disturbed);
       ++(disturbed ? result_.disturbed : result_.sessions);
-      if (!verdict.empty()) complain(fmt::format("client {}: {}", i, verdict));
+      if (!verdict.empty()) {
+        complain(fmt::format("client {}: {} (receive slabs held: {})", i, verdict, lane_->reactor().slabs().receive_held()));
+      }
       if (!trace) continue;
       for (const std::string& said : client.plan().script.said) result_.trace.push_back(fmt::format("client {}: {}", i, said));
       for (size_t k = 0; k < client.plan().script.answers.size(); ++k) {
