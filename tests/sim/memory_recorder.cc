@@ -47,7 +47,7 @@ bool MemoryRecorder::intent(audit::SessionCursor& cursor, const audit::Intent& i
   session.refused = false;
   Session* mine = next(cursor);
   if (mine == nullptr) return false;
-  mine->owed.insert(cursor.seq);
+  mine->owed[cursor.seq] = fmt::format("{} {} {}", static_cast<int>(intent.kind), intent.name, intent.text);
   ++intents_;
   if (intent.verdict == Verdict::Allow) {
     Text& text = texts_[std::string(intent.text)];
@@ -68,8 +68,9 @@ void MemoryRecorder::session_end(audit::SessionCursor& cursor, const audit::Sess
   Session* session = next(cursor);
   if (session == nullptr) return;
   if (!session->owed.empty()) {
-    complaints_.push_back(fmt::format("the session ended ({}) with {} intents without an outcome", end.reason,
-                                      session->owed.size()));
+    complaints_.push_back(fmt::format("the session ended ({}) with {} intents without an outcome; the first is {}: {}",
+                                      end.reason, session->owed.size(), session->owed.begin()->first,
+                                      session->owed.begin()->second));
   }
   session->ended = true;
 }

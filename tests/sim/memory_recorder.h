@@ -3,7 +3,6 @@
 #pragma once
 #include <functional>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -50,7 +49,7 @@ class MemoryRecorder final : public audit::Recorder {
  private:
   struct Session {
     uint64_t seq = 0;
-    std::set<uint64_t> owed;  // Intents without an outcome.
+    std::map<uint64_t, std::string> owed;  // Intents without an outcome, and what they are.
     bool ended = false;
     bool refused = false;  // Its last intent found no room: the next one does.
   };
