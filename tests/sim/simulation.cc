@@ -107,7 +107,7 @@ class Simulation {
     shared_.workers = &workers_;
     shared_.ledger = &ledger_;
     const io::ReactorLimits limits{
-        .receive_slabs = uint32_t{16} << random_.below(4), .reserve_slabs = reserve_slabs, .connections_max = 64};
+        .receive_slabs = uint32_t{64} << random_.below(3), .reserve_slabs = reserve_slabs, .connections_max = 64};
     lane_ = std::make_unique<Lane>(0, shared_, kernel_, recorder_, metrics_, snapshots(masks_), limits);
     shared_.lanes.push_back(lane_.get());
     kernel_.set_upstream([this](SimKernel::Link link) { return accept_upstream(link); });
