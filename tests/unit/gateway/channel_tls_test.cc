@@ -70,7 +70,9 @@ TEST_F(ChannelTls, bytes_arrive_in_order_both_ways_and_gathering_is_counted) {
   std::string heard;
   EXPECT_TRUE(loop.until([&] {
     client.pump();
-    if (side.channel.more_to_receive()) EXPECT_EQ(side.channel.receive(), Channel::Received::Ok);
+    if (side.channel.more_to_receive()) {
+      EXPECT_EQ(side.channel.receive(), Channel::Received::Ok);
+    }
     heard += take(side);
     return heard.size() >= question.size();
   }));

@@ -232,7 +232,9 @@ TEST_P(QueueOracle, queues_of_slices_hold_what_plain_strings_hold) {
       ASSERT_EQ(queues[i].bytes(), texts[i].size());
       ASSERT_EQ(queues[i].empty(), texts[i].empty());
     }
-    if (step % 97 == 0) ASSERT_EQ(as_text(queue.view(0, queue.bytes(), scratch)), text);
+    if (step % 97 == 0) {
+      ASSERT_EQ(as_text(queue.view(0, queue.bytes(), scratch)), text);
+    }
   }
   queues[0].clear();
   queues[1].drop(queues[1].bytes());

@@ -51,14 +51,18 @@ TEST_P(Versions, data_of_any_size_goes_both_ways) {
       to.heard.clear();
       ASSERT_EQ(from.engine.write(as_bytes(text), from.wire), Status::Ok);
       const std::string sent = from.wire.take();
-      if (size > 8) EXPECT_EQ(sent.find(text.substr(0, 8)), std::string::npos) << "it is encrypted";
+      if (size > 8) {
+        EXPECT_EQ(sent.find(text.substr(0, 8)), std::string::npos) << "it is encrypted";
+      }
       // In pieces, as a network brings it.
       for (size_t at = 0; at < sent.size(); at += 1500) {
         to.input += sent.substr(at, 1500);
         ASSERT_EQ(to.read(), Status::WantInput);
       }
       ASSERT_TRUE(to.heard == text) << size;
-      if (size > 0) EXPECT_TRUE(to.input.empty());
+      if (size > 0) {
+        EXPECT_TRUE(to.input.empty());
+      }
     }
   }
 }
