@@ -173,6 +173,12 @@ bool Channel::close_gently() {
   return true;
 }
 
+void Channel::discard() {
+  if (!open()) return;
+  plain_.clear();
+  reactor_.inbox(id_).clear();
+}
+
 void Channel::close_now() {
   if (!open()) return;
   reactor_.close_now(id_);

@@ -47,6 +47,8 @@ class Channel final : private tls::Output {
   /// it yet; events go on, and the caller asks again at on_drained(). True: no more events come.
   [[nodiscard]] bool close_gently();
   void close_now();
+  /// Drops what was received and not taken.
+  void discard();
   /// The reactor closed the connection itself.
   void forget() { id_ = {}; }
 

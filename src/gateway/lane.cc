@@ -110,7 +110,9 @@ PgSession* Lane::find(uint32_t slot, const audit::SessionId& id) {
   return sessions_[slot].get();
 }
 
-void Lane::wait_for_recorder(PgSession& session) { waiting_.push_back(session.slot()); }
+void Lane::wait_for_recorder(PgSession& session) {
+  if (session.enter_waiting()) waiting_.push_back(session.slot());
+}
 
 void Lane::on_recorder_progress() {
   std::vector<uint32_t> now;

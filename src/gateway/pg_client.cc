@@ -10,13 +10,15 @@ namespace {
 
 constexpr size_t send_queue_max = 256U << 10;
 constexpr uint64_t recorder_patience_ns = 2'000'000'000;
+constexpr uint64_t terminate_patience_ns = 60'000'000'000;
 constexpr uint64_t catalog_patience_ns = 5'000'000'000;
 
 }  // namespace
 
 void PgSession::pump_client() {
-  // Before anything else is waited for: a COPY or a probe waits for an answer to this very run.
-  if (client_run_durable_ != 0 && !flush_client_run()) return;
+  // Before anything else is waited for: a COPY or a probe waits for an answer to this very run, or to
+  // what was held behind it.
+  if (client_run_durable_ != 0 && (!flush_client_run() || !flush_client_run())) return;
   if (wait_ == Wait::Names) wait_ = Wait::None;
   if (wait_ == Wait::Facts && facts_ready_) wait_ = Wait::None;
   if (wait_ != Wait::None) return;
@@ -24,7 +26,7 @@ void PgSession::pump_client() {
   if (rules_->column_masks_live() && !catalog_awaited_ && catalog() == nullptr) {
     // The first session under column rules: a moment's patience beats refusing its first statement.
     wait_ = Wait::Catalog;
-    lane_.reactor().set_timer(timer_, catalog_patience_ns);
+    lane_.reactor().set_timer(wait_timer_, catalog_patience_ns);
     return;
   }
   io::SliceQueue& in = client_.inbox();
@@ -124,11 +126,11 @@ bool PgSession::flush_client_run() {
         client_run_durable_ = intent_position_;
         lane_.recorder().request_sync();
         lane_.wait_for_recorder(*this);
-        lane_.reactor().set_timer(timer_, recorder_patience_ns);
+        lane_.reactor().set_timer(wait_timer_, recorder_patience_ns);
       }
       return false;
     }
-    if (client_run_durable_ != 0) lane_.reactor().cancel_timer(timer_);
+    if (client_run_durable_ != 0) lane_.reactor().cancel_timer(wait_timer_);
     intent_position_ = 0;
     client_run_durable_ = 0;
   }
@@ -201,9 +203,16 @@ PgSession::Next PgSession::take_message(const pg::Header& header, Bytes body) {
     case pg::Frontend::CopyFail:
       return take_copy(header, body);
     case pg::Frontend::Terminate:
-      (void)flush_client_run();
-      end("client terminated");
-      return Next::Over;
+      if (pipeline_.empty()) {
+        end("client terminated");
+        return Next::Over;
+      }
+      // What was sent before it is still the server's to do: Terminate goes behind it, and the session
+      // ends when the server does.
+      client_terminating_ = true;
+      wait_ = Wait::End;
+      lane_.reactor().set_timer(wait_timer_, terminate_patience_ns);
+      return Next::Forward;
     case pg::Frontend::FunctionCall:
       fatal("0A000", "function calls by message (fast path) are not available through the gateway",
             "Call the function with SELECT.");
@@ -225,10 +234,7 @@ PgSession::Next PgSession::protocol_violation(std::string_view what) {
 PgSession::Next PgSession::wait_for_recorder() {
   wait_ = Wait::Recorder;
   lane_.wait_for_recorder(*this);
-  if (wait_since_ns_ == 0) {
-    wait_since_ns_ = lane_.reactor().now_ns();
-    lane_.reactor().set_timer(timer_, recorder_patience_ns);
-  }
+  if (!wait_timer_.armed()) lane_.reactor().set_timer(wait_timer_, recorder_patience_ns);
   return Next::Blocked;
 }
 
@@ -303,6 +309,11 @@ PgSession::Next PgSession::take_copy(const pg::Header& header, Bytes body) {
 }
 
 PgSession::Next PgSession::over_cap(const pg::Header& header) {
+  if (server_skipping_) {
+    client_skip_left_ = header.frame_size();
+    lane_.scratch().out.clear();
+    return Next::Replaced;
+  }
   Statement statement;
   statement.id = next_statement_id_++;
   statement.text = fmt::format("text over the cap, {} bytes", header.body_size);
@@ -325,17 +336,17 @@ PgSession::Next PgSession::over_cap(const pg::Header& header) {
   refusal->expected_sqlstate = pg::refused_text_sqlstate;
   if (is_bind) {
     entry_kind = EntryKind::Bind;
-    pg::build::bind(out, "", pg::absent_statement);
+    pg::build::bind(out, "", absent_name_);
     refusal->expected_sqlstate = "26000";
   } else if (kind == audit::IntentKind::Parse) {
     entry_kind = EntryKind::Parse;
-    pg::build::parse(out, pg::absent_statement, pg::refused_text);
+    pg::build::parse(out, absent_name_, pg::refused_text);
     ++pending_parses_;
   } else {
     pg::build::query(out, pg::refused_text);
   }
   Entry& entry = push_entry(entry_kind);
-  entry.name = is_bind || kind == audit::IntentKind::Parse ? std::string(pg::absent_statement) : std::string();
+  entry.name = is_bind || kind == audit::IntentKind::Parse ? absent_name_ : std::string();
   entry.intent_seq = seq;
   client_skip_left_ = header.frame_size();
   bytes_from_client_ += header.frame_size();

@@ -10,12 +10,20 @@ namespace {
 
 constexpr size_t statements_max = 8192;
 constexpr size_t statement_bytes_max = 16U << 20;
+constexpr size_t name_size_max = 63;
+constexpr std::string_view bad_name_text = "a name of more than 63 bytes, or one that the gateway keeps for itself";
+
+// The server cuts names at 63 bytes, so two that differ here could be one there.
+bool bad_name(std::string_view name) {
+  return name.size() > name_size_max || name.starts_with(pg::reserved_name_prefix);
+}
 
 }  // namespace
 
 PgSession::Next PgSession::take_parse(Bytes body) {
   pg::Parse& parse = lane_.scratch().parse;
   if (!pg::parse_parse(body, parse)) return protocol_violation("malformed Parse");
+  if (bad_name(parse.name)) return protocol_violation(bad_name_text);
   rules::FactsPtr facts;
   if (find_facts(parse.text, facts) == Found::Waiting) return Next::Blocked;
   const StatementPtr statement = make_statement(parse.text, std::move(facts));
@@ -29,11 +37,22 @@ PgSession::Next PgSession::take_parse(Bytes body) {
   const bool unknown = statement->decision.reason == Reason::NotUnderstood;
   uint64_t seq = 0;
   if (!record_intent(audit::IntentKind::Parse, *statement, parse.name, nullptr, seq)) return wait_for_recorder();
+  statement->named = !parse.name.empty();
+  // SQL reaches what is prepared under a name: EXECUTE of it is judged by what it may read.
+  if (statement->named && statement->tainted) session_tainted_ = true;
   Entry& entry = push_entry(EntryKind::Parse);
   entry.statement = statement;
   entry.name = parse.name;
   entry.intent_seq = seq;
   ++pending_parses_;
+  if (unknown && statement->named) {
+    // Nobody may run by SQL EXECUTE what was never judged: it gets the name that SQL cannot say.
+    std::vector<std::byte>& out = lane_.scratch().out;
+    out.clear();
+    pg::build::parse(out, "", parse.text, parse.types);
+    entry.name.clear();
+    return Next::Replaced;
+  }
   if (statement->decision.verdict == Verdict::Deny && !unknown) {
     std::vector<std::byte>& out = lane_.scratch().out;
     out.clear();
@@ -56,7 +75,7 @@ StatementPtr PgSession::find_statement(std::string_view name, bool& ambiguous) {
       if (entry.kind == EntryKind::Sync || entry.kind == EntryKind::Query) same_group = false;
       if (entry.kind != EntryKind::Parse || entry.probe || entry.name != name) continue;
       ambiguous = !same_group;
-      return entry.statement;
+      return entry.closed ? nullptr : entry.statement;
     }
   }
   if (name.empty()) return unnamed_statement_;
@@ -72,7 +91,7 @@ PortalPtr PgSession::find_portal(std::string_view name, bool& ambiguous) {
     if (entry.kind == EntryKind::Sync || entry.kind == EntryKind::Query) same_group = false;
     if (entry.kind != EntryKind::Bind || entry.name != name) continue;
     ambiguous = !same_group;
-    return entry.portal;
+    return entry.closed ? nullptr : entry.portal;
   }
   if (name.empty()) return unnamed_portal_;
   const auto at = portals_.find(std::string(name));
@@ -88,6 +107,11 @@ PgSession::Next PgSession::take_bind(Bytes body) {
 PgSession::Next PgSession::take_large_bind(const pg::Header& header) {
   // The names come first and are short; the rest is counted and hashed as it passes.
   constexpr size_t names_size_max = 1024;
+  if (server_skipping_) {
+    client_skip_left_ = header.frame_size();
+    lane_.scratch().out.clear();
+    return Next::Replaced;
+  }
   io::SliceQueue& in = client_.inbox();
   const size_t here = std::min<size_t>({in.bytes() - client_run_ - pg::header_size, header.body_size, names_size_max});
   const auto names = pg::bind_names(in.view(client_run_ + pg::header_size, here, lane_.scratch().message));
@@ -103,6 +127,7 @@ PgSession::Next PgSession::take_large_bind(const pg::Header& header) {
 }
 
 PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view name, const pg::BindView* parameters) {
+  if (bad_name(portal) || bad_name(name)) return protocol_violation(bad_name_text);
   bool ambiguous = false;
   StatementPtr statement = find_statement(name, ambiguous);
   if (ambiguous) {
@@ -129,7 +154,7 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
     entry.intent_seq = seq;
     std::vector<std::byte>& out = lane_.scratch().out;
     out.clear();
-    pg::build::bind(out, portal, pg::absent_statement);
+    pg::build::bind(out, portal, absent_name_);
     std::unique_ptr<Refusal> refusal;
     if (missing) {
       refusal = std::make_unique<Refusal>();
@@ -142,6 +167,7 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
     refusal->expected_sqlstate = "26000";
     return refuse(entry, std::move(*refusal));
   }
+  if (!portal.empty() && statement->tainted) session_tainted_ = true;  // SQL FETCH reaches it.
   entry.portal = std::make_shared<Portal>();
   entry.portal->statement = std::move(statement);
   entry.portal->intent_seq = seq;
@@ -152,6 +178,7 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
 PgSession::Next PgSession::take_describe(Bytes body) {
   const auto object = pg::parse_named_object(body);
   if (!object) return protocol_violation("malformed Describe");
+  if (bad_name(object->name)) return protocol_violation(bad_name_text);
   if (object->kind == 'S') {
     push_entry(EntryKind::DescribeStatement);
     return Next::Forward;
@@ -172,6 +199,7 @@ PgSession::Next PgSession::take_describe(Bytes body) {
 PgSession::Next PgSession::take_execute(Bytes body) {
   const auto execute = pg::parse_execute(body);
   if (!execute) return protocol_violation("malformed Execute");
+  if (bad_name(execute->portal)) return protocol_violation(bad_name_text);
   bool ambiguous = false;
   const PortalPtr portal = find_portal(execute->portal, ambiguous);
   if (ambiguous) {
@@ -182,7 +210,7 @@ PgSession::Next PgSession::take_execute(Bytes body) {
   out.clear();
   if (!portal) {
     Entry& entry = push_entry(EntryKind::Execute);
-    pg::build::execute(out, pg::absent_portal);
+    pg::build::execute(out, absent_name_);
     return refuse(entry, {.sqlstate = "34000",
                           .message = fmt::format("portal \"{}\" does not exist", printable(execute->portal)),
                           .detail = {},
@@ -203,7 +231,7 @@ PgSession::Next PgSession::take_execute(Bytes body) {
     Entry& entry = push_entry(EntryKind::Execute);
     entry.statement = statement;
     entry.intent_seq = seq;
-    pg::build::execute(out, pg::absent_portal);
+    pg::build::execute(out, absent_name_);
     auto refusal = make_refusal(*statement);
     refusal->expected_sqlstate = "34000";
     return refuse(entry, std::move(*refusal));
@@ -234,6 +262,7 @@ PgSession::Next PgSession::take_execute(Bytes body) {
 PgSession::Next PgSession::take_close(Bytes body) {
   const auto object = pg::parse_named_object(body);
   if (!object) return protocol_violation("malformed Close");
+  if (bad_name(object->name)) return protocol_violation(bad_name_text);
   bool ambiguous = false;
   if (object->kind == 'S') {
     (void)find_statement(object->name, ambiguous);
@@ -243,6 +272,10 @@ PgSession::Next PgSession::take_close(Bytes body) {
   if (ambiguous) {
     wait_ = Wait::Names;
     return Next::Blocked;
+  }
+  for (Entry& entry : pipeline_) {
+    const bool same_kind = entry.kind == (object->kind == 'S' ? EntryKind::Parse : EntryKind::Bind);
+    if (same_kind && !entry.probe && entry.name == object->name) entry.closed = true;
   }
   // Forgotten at once: if the Close is skipped after an error, using the name again is refused, which
   // is the safe side.
@@ -254,9 +287,12 @@ PgSession::Next PgSession::take_close(Bytes body) {
       statements_.erase(at);
     }
   } else if (object->name.empty()) {
+    if (unnamed_portal_) drop_portal_intent(*unnamed_portal_);
     unnamed_portal_.reset();
-  } else {
-    portals_.erase(std::string(object->name));
+  } else if (const auto at = portals_.find(std::string(object->name)); at != portals_.end()) {
+    // A later Bind of that name may be on its way, so this is not always the one found above.
+    drop_portal_intent(*at->second);
+    portals_.erase(at);
   }
   push_entry(EntryKind::Close);
   return Next::Forward;

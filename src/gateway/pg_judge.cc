@@ -25,8 +25,13 @@ std::string deallocated_name(const Facts& facts) {
   if (text.starts_with("prepare ")) text.remove_prefix(8);
   while (!text.empty() && (text.back() == ' ' || text.back() == ';')) text.remove_suffix(1);
   if (text == "all") return {};
-  if (text.size() >= 2 && text.front() == '"' && text.back() == '"') text = text.substr(1, text.size() - 2);
-  return std::string(text);
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::string(text);
+  std::string name;
+  for (size_t i = 1; i + 1 < text.size(); ++i) {
+    name.push_back(text[i]);
+    if (text[i] == '"') ++i;  // Doubled inside quotes.
+  }
+  return name;
 }
 
 }  // namespace
@@ -43,7 +48,7 @@ void PgSession::refresh_rules() {
 
 void PgSession::on_catalog() {
   if (wait_ != Wait::Catalog || catalog() == nullptr) return;
-  lane_.reactor().cancel_timer(timer_);
+  lane_.reactor().cancel_timer(wait_timer_);
   catalog_awaited_ = true;
   wait_ = Wait::None;
   step();
@@ -59,10 +64,12 @@ const Catalog* PgSession::catalog() {
 
 PgSession::Found PgSession::find_facts(std::string_view text, rules::FactsPtr& facts) {
   TargetState& state = target_state();
-  if (facts_ready_) {
-    facts_ready_ = false;
-    facts = std::move(awaited_facts_);
-    return Found::Yes;
+  if (std::exchange(facts_ready_, false)) {
+    // The message that asked may have been dropped meanwhile, and another one be in its place.
+    const bool same = awaited_text_ == text;
+    awaited_text_.clear();
+    facts = std::exchange(awaited_facts_, nullptr);
+    if (same) return Found::Yes;
   }
   facts = state.facts->find(text);
   if (facts) {
@@ -102,6 +109,7 @@ void PgSession::facts_arrived(uint64_t ticket, const std::string& text, rules::F
   if (state_ != State::Ready || wait_ != Wait::Facts || ticket != facts_ticket_) return;
   target_state().facts->insert(text, facts);
   awaited_facts_ = std::move(facts);
+  awaited_text_ = text;
   facts_ready_ = true;
   step();
 }
@@ -221,6 +229,9 @@ void PgSession::note_effects(const Statement& statement) {
   if (keeps && statement.tainted) session_tainted_ = true;
   if (facts.kinds.has(StatementKind::Discard) || facts.kinds.has(StatementKind::Deallocate)) {
     const std::string name = deallocated_name(facts);
+    for (Entry& entry : pipeline_) {
+      if (entry.kind == EntryKind::Parse && (name.empty() || entry.name == name)) entry.closed = true;
+    }
     if (name.empty()) {
       statements_.clear();
       statement_bytes_ = 0;

@@ -190,7 +190,8 @@ void PgSession::begin_authentication(const pg::StartupMessage& message) {
                     .kind = PrincipalKind::Workload,
                     .proof = Proof::ClientCertificate};
       // A subject that also has keys is one principal, whichever way it proves itself.
-      if (const AccessSubject* known = lane_.snapshots().keys ? lane_.snapshots().keys->find(subject) : nullptr) {
+      if (const AccessSubject* known = lane_.snapshots().keys ? lane_.snapshots().keys->find(subject) : nullptr;
+          known != nullptr && has_live_key(*known, lane_.reactor().unix_ns() / 1'000'000'000)) {
         principal_.groups.insert(principal_.groups.end(), known->groups.begin(), known->groups.end());
         principal_.kind = kind_of(known->kind);
       }
@@ -251,7 +252,11 @@ bool PgSession::take_sasl() {
   pg::build::authentication_sasl_final(out, *answer);
   if (!send_client(out)) return false;
   const AccessSubject* subject = lane_.snapshots().keys->find(options_.user);
-  if (subject == nullptr) {  // Revoked between the two messages.
+  const int64_t now_s = lane_.reactor().unix_ns() / 1'000'000'000;
+  const bool live = subject != nullptr && std::ranges::any_of(subject->keys, [&](const AccessKey& key) {
+                      return key.id == scram_->key_id() && is_live(key, now_s);
+                    });
+  if (!live) {  // Revoked between the two messages.
     login_failed("28P01", fmt::format("login failed for user \"{}\"", options_.user), "revoked during login");
     return false;
   }

@@ -23,6 +23,7 @@ struct Statement {
   rules::FactsPtr facts;  ///< Null: the grammar did not understand it.
   Decision decision;
   uint64_t generation = 0;  ///< Of the rules that decided.
+  bool named = false;       ///< Prepared under a name, which SQL can reach as well.
   bool tainted = false;     ///< May read something under a column mask.
 };
 using StatementPtr = std::shared_ptr<Statement>;
@@ -48,7 +49,7 @@ struct Portal {
   bool described = false;   ///< A Describe of this portal is on its way or answered.
   uint64_t intent_seq = 0;  ///< Of the Bind that made it; 0 once its outcome is written.
   uint64_t started_ns = 0;
-  StreamedPtr streamed;        ///< Large parameters; null: they are in the record.
+  StreamedPtr streamed;  ///< Large parameters; null: they are in the record.
 };
 using PortalPtr = std::shared_ptr<Portal>;
 
@@ -68,6 +69,7 @@ struct Entry {
   EntryKind kind = EntryKind::Sync;
   bool injected = false;  ///< Ours, not the client's: its answer is swallowed.
   bool probe = false;     ///< A Parse that only asks whether the server knows the text.
+  bool closed = false;    ///< A Parse or Bind whose name was closed before it was answered.
   bool copy_in = false;   ///< An Execute that may start COPY FROM STDIN.
   StatementPtr statement;
   PortalPtr portal;

@@ -226,6 +226,10 @@ PgSession::Answer PgSession::take_parse_complete() {
   }
   finish_entry(entry, true, {});
   --pending_parses_;
+  if (entry.closed) {
+    pipeline_.pop();
+    return Answer::Keep;
+  }
   if (entry.name.empty()) {
     unnamed_statement_ = std::move(entry.statement);
   } else {
@@ -241,6 +245,11 @@ PgSession::Answer PgSession::take_bind_complete() {
     return server_violation("BindComplete for nothing");
   Entry& entry = pipeline_.front();
   if (entry.refusal) return server_violation("it accepted what can never be valid");
+  if (entry.closed) {
+    drop_portal_intent(*entry.portal);
+    pipeline_.pop();
+    return Answer::Keep;
+  }
   PortalPtr& place = entry.name.empty() ? unnamed_portal_ : portals_[entry.name];
   if (place) drop_portal_intent(*place);
   place = std::move(entry.portal);
@@ -254,7 +263,7 @@ PlanPtr PgSession::make_plan(const ResultShape& shape, const Statement* statemen
   bool tainted = statement == nullptr || statement->tainted;
   if (session_tainted_ && statement != nullptr) {
     const Facts& facts = *statement->facts;
-    tainted = tainted || named_portal || facts.opaque || facts.kinds.has(StatementKind::Fetch) ||
+    tainted = tainted || named_portal || statement->named || facts.opaque || facts.kinds.has(StatementKind::Fetch) ||
               facts.kinds.has(StatementKind::Execute);
   }
   bound->plan = rules_->plan(shape, tainted, catalog());
@@ -389,7 +398,9 @@ void PgSession::finish_entry(Entry& entry, bool success, std::string_view sqlsta
 }
 
 void PgSession::copy_is_over(const Entry& entry) {
-  if (!entry.copy_in) return;
+  // Nothing is read behind a COPY that may start or runs: it is the last entry. An earlier one that fails
+  // late must not end the wait of this one, or its data would be dropped.
+  if (!entry.copy_in || &entry != &pipeline_.back()) return;
   client_in_copy_ = false;
   if (wait_ == Wait::CopyStart) wait_ = Wait::None;
 }
@@ -473,8 +484,14 @@ void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::E
   const Statement* statement = pipeline_.empty() ? nullptr : pipeline_.front().statement.get();
   if (statement == nullptr && !pipeline_.empty() && pipeline_.front().portal)
     statement = pipeline_.front().portal->statement.get();
-  const bool rebuild = rules_->column_masks_live() && (statement == nullptr || statement->tainted || session_tainted_ ||
-                                                       (statement->facts && statement->facts->opaque));
+  // Constraints quote keys and rows, and deferred ones do so at COMMIT or SET CONSTRAINTS.
+  const bool quotes =
+      fields.code.starts_with("23") ||
+      (statement != nullptr && statement->facts &&
+       (statement->facts->kinds.has(StatementKind::Transaction) || statement->facts->kinds.has(StatementKind::Set)));
+  const bool rebuild =
+      rules_->column_masks_live() && (quotes || statement == nullptr || statement->tainted || session_tainted_ ||
+                                      (statement->facts && statement->facts->opaque));
   std::deque<std::string> texts;  // What fields refer to; its elements stay where they are.
   std::vector<ErrorField> shown;
   for (const auto& [field, text] : fields.all) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <cstring>
 
 #include "gateway/pg_cancel.h"
@@ -22,7 +23,11 @@ void PgSession::Handler::on_drained(io::ConnectionId) { session_.on_drained(side
 void PgSession::Handler::on_ended(io::ConnectionId) { session_.on_ended(side_); }
 void PgSession::Handler::on_closed(io::ConnectionId, int error) { session_.on_closed(side_, error); }
 void PgSession::Handler::on_flush(io::ConnectionId) {
-  (side_ == Side::Client ? session_.client_ : session_.server_).flush();
+  Channel& channel = side_ == Side::Client ? session_.client_ : session_.server_;
+  channel.flush();
+  if (!channel.failure().empty() && channel.open() && session_.state_ == State::Ready) {
+    session_.end("TLS output failed");
+  }
 }
 
 PgSession::PgSession(Lane& lane, uint32_t slot, size_t listener)
@@ -43,6 +48,9 @@ bool PgSession::begin(int fd, std::string client_address) {
   if (!id.valid()) return false;
   client_.attach(id);
   random_bytes(cursor_.id.bytes);
+  std::array<std::byte, 8> unguessable;
+  random_bytes(unguessable);
+  absent_name_ = std::string(pg::reserved_name_prefix) + hex_encode(unguessable);
   random_bytes(std::as_writable_bytes(std::span{&cancel_secret_, 1}));
   const ListenerSettings& listener = lane_.settings().listeners[listener_];
   const std::string listener_name = fmt::format("{}:{}", listener.host, listener.port);
@@ -77,18 +85,43 @@ bool PgSession::send_client(std::vector<std::byte>& message) {
   lane_.metrics().bytes_to_client.add(message.size());
   const bool sent = client_.write(message);
   message.clear();
-  if (!sent) end("no buffers left");
+  if (!sent) out_of_buffers();
   return sent;
+}
+
+void PgSession::out_of_buffers() {
+  // What is queued holds the buffers that are missing: it goes at once.
+  client_.close_now();
+  server_.close_now();
+  end("no buffers left");
 }
 
 bool PgSession::send_server(std::vector<std::byte>& message) {
   const bool sent = server_.write(message);
   message.clear();
-  if (!sent) end("no buffers left");
+  if (!sent) out_of_buffers();
   return sent;
 }
 
-void PgSession::on_timer(io::Timer&) {
+void PgSession::on_wait_timer() {
+  if (state_ != State::Ready) return;
+  if (wait_ == Wait::Catalog) {
+    catalog_awaited_ = true;
+    wait_ = Wait::None;
+    step();
+  } else if (wait_ == Wait::End) {
+    end("client terminated, and its last statement did not end");
+  } else if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
+    fatal("57P01", "the statement could not be recorded, so it was not passed on",
+          "The audit log is full or its disk does not answer; try again later.");
+  }
+}
+
+void PgSession::on_timer(io::Timer& timer) {
+  if (&timer == &wait_timer_) {
+    on_wait_timer();
+    return;
+  }
   switch (state_) {
     case State::ProxyHeader:
     case State::Startup:
@@ -109,14 +142,7 @@ void PgSession::on_timer(io::Timer&) {
       upstream_failed("08006", "it did not answer in time");
       return;
     case State::Ready:
-      if (wait_ == Wait::Catalog) {
-        catalog_awaited_ = true;
-        wait_ = Wait::None;
-        step();
-      } else if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
-        fatal("57P01", "the statement could not be recorded, so it was not passed on",
-              "The audit log is full or its disk does not answer; try again later.");
-      } else if (pipeline_.empty() && transaction_ == 'I') {
+      if (pipeline_.empty() && transaction_ == 'I' && wait_ == Wait::None && client_run_durable_ == 0) {
         fatal("57P05", "the session was idle for too long");
       } else if (const uint32_t idle = target_settings().limits.idle_timeout_ms; idle != 0) {
         lane_.reactor().set_timer(timer_, idle * ms);
@@ -133,6 +159,7 @@ void PgSession::on_timer(io::Timer&) {
 }
 
 void PgSession::on_client_bytes() {
+  if (state_ == State::Closing) client_.discard();
   if (state_ == State::Closing || state_ == State::Over) return;
   switch (state_ == State::ClientTls ? Channel::Received::Ok : client_.receive()) {
     case Channel::Received::Ok:
@@ -148,6 +175,7 @@ void PgSession::on_client_bytes() {
 }
 
 void PgSession::on_server_bytes() {
+  if (state_ == State::Closing) server_.discard();
   if (state_ == State::Closing || state_ == State::Over) return;
   switch (state_ == State::UpstreamTls ? Channel::Received::Ok : server_.receive()) {
     case Channel::Received::Ok:
@@ -191,6 +219,7 @@ void PgSession::on_closed(Side side, int error) {
   if (state_ == State::Over) return;
   if (side == Side::Client) {
     client_.forget();
+    if (client_terminating_ && state_ == State::Ready) return;
     end(fmt::format("client connection lost: {}", std::strerror(error)));
     return;
   }
@@ -215,13 +244,17 @@ void PgSession::step() {
   }
   stepping_ = false;
   if (state_ == State::Closing || state_ == State::Over) return;
-  if (client_ended_) {
+  if (client_ended_ && !client_terminating_) {
     end("client closed the connection");
     return;
   }
+  if (client_terminating_ && server_ended_) {
+    end("client terminated");
+    return;
+  }
   // What the target said last is passed on first: its inbox still holds whatever the client was too
-  // slow to take.
-  if (server_ended_ && (state_ != State::Ready || client_.unsent() < (64U << 10))) {
+  // slow to take. Below the high mark nothing is held back, and no on_drained() would come.
+  if (server_ended_ && (state_ != State::Ready || client_.unsent() <= (256U << 10))) {
     if (state_ == State::Ready && server_said_fatal_) {
       end("the target ended the session");
     } else if (state_ == State::Ready) {
@@ -249,19 +282,14 @@ void PgSession::update_reading() {
 }
 
 void PgSession::on_recorder_progress() {
+  in_waiting_ = false;
   if (state_ != State::Ready) return;
-  if (wait_ == Wait::Recorder) wait_ = Wait::None;
-  step();
-  if (state_ != State::Ready) return;
-  if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
-    lane_.wait_for_recorder(*this);
-  } else if (std::exchange(wait_since_ns_, 0) != 0) {
-    // Left armed, the patience for the recorder would end a session that is merely idle.
-    lane_.reactor().cancel_timer(timer_);
-    if (const uint32_t idle = target_settings().limits.idle_timeout_ms; idle != 0) {
-      lane_.reactor().set_timer(timer_, idle * ms);
-    }
+  if (wait_ == Wait::Recorder) {
+    wait_ = Wait::None;
+    if (client_run_durable_ == 0) lane_.reactor().cancel_timer(wait_timer_);
   }
+  step();
+  if (state_ == State::Ready && (wait_ == Wait::Recorder || client_run_durable_ != 0)) lane_.wait_for_recorder(*this);
 }
 
 void PgSession::on_keys_changed() {
@@ -288,10 +316,13 @@ void PgSession::fatal(std::string_view sqlstate, std::string_view message, std::
   // Before the startup message the client may not speak PostgreSQL at all.
   if (state_ >= State::ClientAuth && client_.open()) {
     if (server_run_ > 0 && state_ == State::Ready) flush_server_run();
-    std::vector<std::byte> out;
-    pg::build::error_response(out, {.severity = "FATAL", .sqlstate = sqlstate, .message = message, .hint = hint});
-    bytes_to_client_ += out.size();
-    (void)client_.write(out);
+    // Inside a message of the target, an error would be taken for the rest of that message.
+    if (server_stream_left_ == 0) {
+      std::vector<std::byte> out;
+      pg::build::error_response(out, {.severity = "FATAL", .sqlstate = sqlstate, .message = message, .hint = hint});
+      bytes_to_client_ += out.size();
+      (void)client_.write(out);
+    }
   }
   end(std::string(message));
 }
@@ -327,6 +358,9 @@ void PgSession::end(std::string reason) {
     pg::build::terminate(out);
     (void)server_.write(out);
   }
+  lane_.reactor().cancel_timer(wait_timer_);
+  client_.set_reading(false);
+  server_.set_reading(false);
   lane_.reactor().set_timer(timer_, close_patience_ns);
   finish_closing();
 }

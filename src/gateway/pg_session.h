@@ -46,6 +46,8 @@ class PgSession final : private io::Timer::Client {
 
   /// A cancel request with our key: passed on to the target.
   void cancel_upstream(const std::string& client_address);
+  /// True, once, if it was not waiting already.
+  [[nodiscard]] bool enter_waiting() { return !std::exchange(in_waiting_, true); }
   /// The recorder made progress: go on with what waited.
   void on_recorder_progress();
   /// A catalog arrived: go on with what waited for it.
@@ -75,7 +77,7 @@ class PgSession final : private io::Timer::Client {
     Closing,
     Over,
   };
-  enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names, Catalog };
+  enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names, Catalog, End };
   enum class Side : uint8_t { Client, Server };
 
   /// Gives each connection its own face towards the reactor.
@@ -105,6 +107,8 @@ class PgSession final : private io::Timer::Client {
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view hint = {});
   void end(std::string reason);
   void finish_closing();
+  void on_wait_timer();
+  void out_of_buffers();
   bool send_client(std::vector<std::byte>& message);
   bool send_server(std::vector<std::byte>& message);
   [[nodiscard]] const TargetSettings& target_settings() const;
@@ -221,7 +225,11 @@ class PgSession final : private io::Timer::Client {
   Handler server_handler_{*this, Side::Server};
   Channel client_;
   Channel server_;
-  io::Timer timer_{*this};
+  io::Timer timer_{*this};       ///< Login, idleness, closing.
+  io::Timer wait_timer_{*this};  ///< What the session waits for in wait_.
+  bool in_waiting_ = false;      ///< In the lane's list of those who wait for the recorder.
+  bool client_terminating_ = false;
+  std::string absent_name_;  ///< Of a statement and a portal that do not exist; nobody can guess it.
   audit::SessionCursor cursor_;
   bool recording_ = false;  ///< session_start is written; session_end is owed.
   bool admitted_ = false;   ///< In the ledger.
@@ -263,11 +271,11 @@ class PgSession final : private io::Timer::Client {
   size_t held_drop_ = 0;             ///< ... and then this much of the inbox is dropped,
   size_t held_run_ = 0;              ///< or this much joins the next run.
   uint64_t intent_position_ = 0;     ///< Of the newest intent that must be durable before the run goes.
-  StreamedPtr streaming_;           ///< What the message being passed on is counted into; null: nothing.
+  StreamedPtr streaming_;            ///< What the message being passed on is counted into; null: nothing.
   size_t pending_parses_ = 0;
-  uint64_t wait_since_ns_ = 0;
   bool facts_ready_ = false;
   rules::FactsPtr awaited_facts_;
+  std::string awaited_text_;   ///< What they are facts of: no other text may have them.
   uint64_t facts_ticket_ = 0;  ///< Tells a late answer from the awaited one.
   std::shared_ptr<const rules::BoundRules> rules_;
   bool masks_live_ = false;

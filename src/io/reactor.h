@@ -155,7 +155,6 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void finish_close(Connection& c);
   void serve_starved();
   void serve_slab_waiters();
-  void mark_dirty(Connection& c);
 
   Kernel& kernel_;
   const ReactorLimits limits_;
