@@ -8,6 +8,8 @@ constexpr size_t plain_max = 256U << 10;  // Decrypted and not yet taken.
 constexpr size_t record_size = 16U << 10;
 // Encrypting one record needs two slabs at most; below this many it waits for others to be freed.
 constexpr uint32_t reserve_for_record = 4;
+// Our own messages leave this part of the reserve to flush(), which is what frees slabs.
+constexpr uint32_t reserve_parts_for_flush = 16;
 }  // namespace
 
 bool Channel::append(Bytes ciphertext) {
@@ -55,9 +57,11 @@ Channel::Received Channel::receive() {
   while ((!in.empty() || buffered) && plain_.bytes() < most && result == Received::Ok) {
     if (slab.tail_room().size() < record_size / 4) {
       plain_.push(std::move(slab));
-      slab = io::Slice();
-      if (!reactor_.slabs().take(slab)) {
-        reactor_.wake(id_);  // Others will free some; look again next round.
+      slab = plain_.take_tail(record_size / 4);
+      const uint32_t left_to_output = reactor_.slabs().reserve_count() / 4;
+      if (slab.empty() && (reactor_.slabs().reserve_free() <= left_to_output || !reactor_.slabs().take(slab))) {
+        slab = io::Slice();
+        reactor_.wake_when_slabs_are_free(id_, left_to_output + 1);
         break;
       }
     }
@@ -105,21 +109,20 @@ void Channel::forward(io::SliceQueue& from, size_t n) {
 }
 
 bool Channel::write(Bytes bytes) {
+  io::SlabPool& slabs = reactor_.slabs();
+  if (slabs.reserve_free() <= slabs.reserve_count() / reserve_parts_for_flush) return false;
+  if (!engine_) return reactor_.send_copy(id_, bytes);
   while (!bytes.empty()) {
-    io::Slice slab;
-    if (!reactor_.slabs().take(slab)) return false;
+    io::Slice slab = queued_.take_tail(1);
+    if (slab.empty() && !slabs.take(slab)) return false;
     const MutableBytes room = slab.tail_room();
     const size_t n = std::min(room.size(), bytes.size());
     std::memcpy(room.data(), bytes.data(), n);
     slab.grow(static_cast<uint32_t>(n));
+    queued_.push(std::move(slab));
     bytes = bytes.subspan(n);
-    if (engine_) {
-      queued_.push(std::move(slab));
-    } else {
-      reactor_.send(id_, std::move(slab));
-    }
   }
-  if (engine_) request_flush();
+  request_flush();
   return true;
 }
 
@@ -128,7 +131,7 @@ void Channel::flush() {
   thread_local std::array<std::byte, record_size> gathered;
   while (!queued_.empty() && !reactor_.above_high_mark(id_)) {
     if (reactor_.slabs().reserve_free() < reserve_for_record) {
-      reactor_.wake(id_);
+      reactor_.wake_when_slabs_are_free(id_, reserve_for_record);
       break;
     }
     tls::Status status = tls::Status::Ok;

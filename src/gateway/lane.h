@@ -143,6 +143,7 @@ class Lane {
   std::vector<std::unique_ptr<PgSession>> graveyard_;
   std::vector<uint32_t> waiting_;  // Slots of sessions that wait for the recorder.
   CancelLimiter cancel_limiter_;
+  uint64_t gathered_seen_ = 0;  ///< Of the reactor's counter, already in the metrics.
   size_t live_sessions_ = 0;
   unsigned next_lane_ = 0;
   bool draining_ = false;

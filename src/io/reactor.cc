@@ -16,6 +16,9 @@ constexpr uint64_t linger_ns = 2'000'000'000;
 constexpr uint64_t accept_retry_ns = 100'000'000;
 constexpr uint32_t generation_mask = 0xFF'FFFF;
 constexpr size_t iov_max = 64;
+// Pieces up to this size, arriving one after the other while their message is not whole, share slabs: a
+// peer that sends single bytes must not hold a slab with each.
+constexpr uint32_t small_piece_size = 1024;
 }  // namespace
 
 struct Reactor::SendState {
@@ -47,6 +50,7 @@ struct Reactor::Connection final : Timer::Client {
   Receive receive = Receive::Idle;
   uint8_t short_reads = 0;
   bool bulk = false;
+  bool gathers = false;    // The last piece was small and met others that wait: the next ones join it.
   bool multishot = false;  // Of the armed receive.
   bool reading = false;
   bool connected = false;
@@ -212,11 +216,46 @@ void Reactor::send(ConnectionId id, Slice slice) {
   Connection& c = at(id);
   SLUICE_ASSERT(!c.closing && !c.gentle);
   c.outbox.push(std::move(slice));
+  mark_dirty(c);
+}
+
+bool Reactor::send_copy(ConnectionId id, Bytes bytes) {
+  Connection& c = at(id);
+  SLUICE_ASSERT(!c.closing && !c.gentle);
+  while (!bytes.empty()) {
+    // Behind bytes that the kernel is sending is free room like any other: it reads what it was given.
+    Slice slab = c.outbox.take_tail(1);
+    if (slab.empty() && !slabs_.take(slab)) return false;
+    const MutableBytes room = slab.tail_room();
+    const size_t n = std::min(room.size(), bytes.size());
+    std::memcpy(room.data(), bytes.data(), n);
+    slab.grow(static_cast<uint32_t>(n));
+    c.outbox.push(std::move(slab));
+    bytes = bytes.subspan(n);
+  }
+  mark_dirty(c);
+  return true;
+}
+
+void Reactor::mark_dirty(Connection& c) {
   if (!c.is_dirty) {
     c.is_dirty = true;
     dirty_.push_back(c.index);
   }
   if (c.outbox.bytes() > limits_.high_mark) c.was_high = true;
+}
+
+void Reactor::wake_when_slabs_are_free(ConnectionId id, uint32_t needed) { slab_waiters_.push_back({id, needed}); }
+
+void Reactor::serve_slab_waiters() {
+  std::erase_if(slab_waiters_, [this](const SlabWaiter& waiter) {
+    const Connection* c = find(waiter.id);
+    if (c == nullptr || c->handler == nullptr) return true;
+    if (slabs_.reserve_free() < waiter.needed) return false;
+    request_flush(waiter.id);
+    wake(waiter.id);
+    return true;
+  });
 }
 
 void Reactor::send_all(ConnectionId id, SliceQueue& from) {
@@ -415,8 +454,7 @@ void Reactor::note_receive(Connection& c, const Completion& completion) {
     Slice slice = slabs_.received(completion.buffer, size);
     if (!c.closing && !c.gentle) {
       counters_.received_bytes += size;
-      c.inbox.push(std::move(slice));
-      c.event_bytes = true;
+      take_received(c, std::move(slice));
     }
   }
   if (c.closing) return;
@@ -454,6 +492,18 @@ void Reactor::note_receive(Connection& c, const Completion& completion) {
     c.event_closed = true;
   }
   make_ready(c);
+}
+
+void Reactor::take_received(Connection& c, Slice slice) {
+  const uint32_t size = slice.size();
+  const bool small = size <= small_piece_size;
+  if (small && c.gathers && c.inbox.append_in_place(slice.bytes())) {
+    counters_.gathered_bytes += size;
+  } else {
+    c.gathers = small && !c.inbox.empty();
+    c.inbox.push(std::move(slice));
+  }
+  c.event_bytes = true;
 }
 
 void Reactor::note_send(Connection& c, const Completion& completion) {
@@ -557,6 +607,7 @@ void Reactor::run_once() {
   run_ready();
   flush_all();
   serve_starved();
+  serve_slab_waiters();
 }
 
 void Reactor::run() {

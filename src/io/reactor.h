@@ -94,8 +94,9 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void send_all(ConnectionId id, SliceQueue& from);
   /// Sends a copy. False: no slab was left for it.
   [[nodiscard]] bool send_copy(ConnectionId id, Bytes bytes);
-  /// on_flush() is called when reserve slabs are free again.
-  void flush_when_slabs_are_free(ConnectionId id);
+  /// on_bytes() and on_flush() are called when at least `needed` reserve slabs are free. For who could not
+  /// go on for want of them; once per call.
+  void wake_when_slabs_are_free(ConnectionId id, uint32_t needed);
   /// Bytes given to send() and not yet taken by the kernel.
   [[nodiscard]] size_t unsent(ConnectionId id) const;
   [[nodiscard]] bool above_high_mark(ConnectionId id) const;
@@ -146,8 +147,10 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void note_accept(const Completion& completion);
   void note_receive(Connection& c, const Completion& completion);
   void note_send(Connection& c, const Completion& completion);
+  void take_received(Connection& c, Slice slice);
   void arm_receive(Connection& c);
   void start_send(Connection& c);
+  void mark_dirty(Connection& c);
   void make_ready(Connection& c);
   void run_ready();
   void flush_all();
@@ -170,13 +173,17 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> flushing_;
   std::deque<ConnectionId> starved_;
+  struct SlabWaiter {
+    ConnectionId id;
+    uint32_t needed = 0;
+  };
+  std::vector<SlabWaiter> slab_waiters_;
   std::vector<Completion> completions_;
   std::vector<Mailbox::Letter> letters_;
   ReactorCounters counters_;
   uint64_t now_ns_ = 0;
   int64_t unix_ns_ = 0;
   size_t open_ = 0;
-  std::vector<ConnectionId> slab_waiters_;
   uint32_t provided_ = 0;  // Receive slabs the kernel has.
   Timer accept_retry_{*this};
   bool stopping_ = false;

@@ -5,7 +5,7 @@
 namespace sluice::io {
 
 SlabPool::SlabPool(uint32_t receive_count, uint32_t reserve_count)
-    : receive_count_(receive_count), counts_(receive_count + reserve_count, 0) {
+    : receive_count_(receive_count), reserve_count_(reserve_count), counts_(receive_count + reserve_count, 0) {
   SLUICE_ASSERT(receive_count <= 32768);  // A buffer ring's limit; buffer ids are 16 bits.
   memory_size_ = stride * counts_.size();
   void* at = mmap(nullptr, memory_size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);

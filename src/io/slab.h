@@ -2,6 +2,7 @@
 // Counts are not atomic: slabs, slices and their pool belong to one lane's thread.
 #pragma once
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -100,6 +101,7 @@ class SlabPool {
 
   [[nodiscard]] std::byte* data(uint32_t slab) { return memory_ + size_t{slab} * stride; }
   [[nodiscard]] uint32_t receive_count() const { return receive_count_; }
+  [[nodiscard]] uint32_t reserve_count() const { return reserve_count_; }
   [[nodiscard]] uint32_t reserve_free() const { return static_cast<uint32_t>(free_.size()); }
   [[nodiscard]] uint32_t receive_held() const { return receive_held_; }
 
@@ -113,6 +115,7 @@ class SlabPool {
   std::byte* memory_ = nullptr;
   size_t memory_size_ = 0;
   uint32_t receive_count_;
+  uint32_t reserve_count_;
   uint32_t receive_held_ = 0;
   std::vector<uint32_t> counts_;
   std::vector<uint32_t> free_;  // Last in, first out: the slab used last is the one in the cache.

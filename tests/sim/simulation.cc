@@ -73,7 +73,7 @@ NetworkHabits habits_of(Random& random) {
   // A narrow and slow network would be a login that takes too long, rightly.
   return {.latency_ns_max = latencies[random.below(narrow ? 2 : 4)],
           .send_room = narrow ? rooms[random.below(2)] : rooms[random.between(2, 3)],
-          .receive_max = random.once_in(8) ? receives[2 + random.below(2)] : receives[2],
+          .receive_max = random.once_in(8) ? receives[random.below(2)] : receives[2 + random.below(2)],
           .read_max = reads[random.below(3)],
           .accept_fails = random.once_in(8)};
 }
@@ -107,7 +107,7 @@ class Simulation {
     shared_.workers = &workers_;
     shared_.ledger = &ledger_;
     const io::ReactorLimits limits{
-        .receive_slabs = uint32_t{64} << random_.below(3), .reserve_slabs = reserve_slabs, .connections_max = 64};
+        .receive_slabs = uint32_t{16} << random_.below(4), .reserve_slabs = reserve_slabs, .connections_max = 64};
     lane_ = std::make_unique<Lane>(0, shared_, kernel_, recorder_, metrics_, snapshots(masks_), limits);
     shared_.lanes.push_back(lane_.get());
     kernel_.set_upstream([this](SimKernel::Link link) { return accept_upstream(link); });

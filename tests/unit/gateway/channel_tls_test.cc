@@ -274,8 +274,7 @@ TEST_F(ChannelTls, output_goes_on_when_slabs_come_back) {
   for (int i = 0; i < 5; ++i) loop.turn();
   client.pump();
   EXPECT_TRUE(client.end.heard.empty());
-  hog.clear();
-  loop.reactor->request_flush(side.channel.id());
+  hog.clear();  // The channel goes on by itself.
   EXPECT_TRUE(loop.until([&] {
     client.pump();
     return client.end.heard.size() >= said.size();

@@ -202,5 +202,80 @@ TEST(reactor_flow, a_free_slab_is_not_spent_on_who_left_or_stopped_reading) {
   EXPECT_TRUE(loop.until([&] { return handler.bytes_events == 1; }));
 }
 
+TEST(reactor_flow, a_peer_that_dribbles_does_not_hold_a_slab_with_every_byte) {
+  Loop loop({.receive_slabs = 8, .reserve_slabs = 4, .connections_max = 8});
+  Handler handler;
+  auto [id, peer] = loop.pair(handler);
+  loop.reactor->set_reading(id, true);
+  const std::string said = pattern(200);
+  for (size_t i = 0; i < said.size(); ++i) {
+    ASSERT_EQ(peer.send(std::string_view(said).substr(i, 1)), 1U);
+    ASSERT_TRUE(loop.until([&] { return loop.reactor->inbox(id).bytes() == i + 1; }));
+    ASSERT_LE(loop.reactor->slabs().receive_held(), 2U);
+  }
+  std::vector<std::byte> scratch;
+  EXPECT_EQ(as_text(loop.reactor->inbox(id).view(0, said.size(), scratch)), said);
+  EXPECT_EQ(loop.reactor->counters().gathered_bytes, said.size() - 2) << "the first two met nothing to join";
+}
+
+TEST(reactor_flow, pieces_taken_as_they_come_are_never_copied) {
+  Loop loop;
+  Handler handler;
+  size_t taken = 0;
+  handler.at_bytes = [&](ConnectionId from) {
+    taken += loop.reactor->inbox(from).bytes();
+    loop.reactor->inbox(from).clear();
+  };
+  auto [id, peer] = loop.pair(handler);
+  loop.reactor->set_reading(id, true);
+  for (size_t i = 1; i <= 100; ++i) {
+    ASSERT_EQ(peer.send("0123456789"), 10U);
+    ASSERT_TRUE(loop.until([&] { return taken == i * 10; }));
+  }
+  EXPECT_EQ(loop.reactor->counters().gathered_bytes, 0U);
+}
+
+TEST(reactor_flow, copies_sent_share_slabs_and_arrive_in_order) {
+  Loop loop({.receive_slabs = 4, .reserve_slabs = 8, .connections_max = 4});
+  Handler handler;
+  auto [id, peer] = loop.pair(handler);
+  std::string said;
+  for (uint32_t i = 0; i < 1000; ++i) {
+    const std::string piece = pattern(1 + i % 50, i);
+    ASSERT_TRUE(loop.reactor->send_copy(id, as_bytes(piece)));
+    said += piece;
+    if (i % 100 == 0) loop.turn();  // Some go behind bytes that the kernel is sending.
+  }
+  EXPECT_TRUE(loop.until([&] {
+    peer.read();
+    return peer.received.size() >= said.size();
+  }));
+  EXPECT_TRUE(peer.received == said);
+  EXPECT_FALSE(loop.reactor->send_copy(id, as_bytes(pattern(9 * slab_size)))) << "more than there is";
+}
+
+TEST(reactor_flow, who_waits_for_slabs_is_woken_when_enough_are_free_and_not_before) {
+  Loop loop({.receive_slabs = 4, .reserve_slabs = 8, .connections_max = 4});
+  Handler handler;
+  auto [id, peer] = loop.pair(handler);
+  std::vector<Slice> hog(8);
+  for (Slice& slice : hog) ASSERT_TRUE(loop.reactor->slabs().take(slice));
+  loop.reactor->wake_when_slabs_are_free(id, 3);
+  for (int i = 0; i < 3; ++i) loop.turn();
+  hog.pop_back();
+  hog.pop_back();
+  for (int i = 0; i < 3; ++i) loop.turn();
+  EXPECT_EQ(handler.flushes + handler.bytes_events, 0);
+  hog.pop_back();
+  EXPECT_TRUE(loop.until([&] { return handler.flushes == 1 && handler.bytes_events == 1; }));
+  for (int i = 0; i < 3; ++i) loop.turn();
+  EXPECT_EQ(handler.flushes, 1) << "once a call";
+  loop.reactor->wake_when_slabs_are_free(id, 8);
+  loop.reactor->close_now(id);
+  hog.clear();
+  for (int i = 0; i < 3; ++i) loop.turn();
+  EXPECT_EQ(handler.flushes, 1) << "who is gone is not woken";
+}
+
 }  // namespace
 }  // namespace sluice::io

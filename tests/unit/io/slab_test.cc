@@ -173,6 +173,48 @@ class QueueOracle : public testing::TestWithParam<unsigned> {};
 
 /// Two queues and two strings, driven by the same random operations, are always the same bytes; and when
 /// they are emptied every slab is back.
+TEST(slice_queue, small_pieces_go_behind_the_last_slice_where_it_is_alone_in_its_slab) {
+  SlabPool pool(1, 2);
+  SliceQueue queue;
+  EXPECT_FALSE(queue.append_in_place(as_bytes("x"))) << "there is no last slice";
+  Slice slice;
+  ASSERT_TRUE(pool.take(slice));
+  std::memcpy(slice.tail_room().data(), "ab", 2);
+  slice.grow(2);
+  queue.push(std::move(slice));
+  EXPECT_TRUE(queue.append_in_place(as_bytes("cd")));
+  EXPECT_EQ(queue.bytes(), 4U);
+  EXPECT_EQ(as_text(queue.at(0).bytes()), "abcd");
+  EXPECT_FALSE(queue.append_in_place(as_bytes(std::string(slab_size - 3, 'x')))) << "no room";
+  {
+    const Slice view = queue.at(0);
+    EXPECT_FALSE(queue.append_in_place(as_bytes("e"))) << "another view of the slab";
+    EXPECT_TRUE(queue.take_tail(1).empty());
+  }
+  EXPECT_TRUE(queue.append_in_place(as_bytes("e")));
+  EXPECT_EQ(as_text(queue.at(0).bytes()), "abcde");
+}
+
+TEST(slice_queue, its_tail_comes_out_to_be_written_to_further) {
+  SlabPool pool(1, 2);
+  SliceQueue queue;
+  EXPECT_TRUE(queue.take_tail(0).empty());
+  Slice slice;
+  ASSERT_TRUE(pool.take(slice));
+  slice.grow(10);
+  queue.push(std::move(slice));
+  EXPECT_TRUE(queue.take_tail(slab_size - 9).empty()) << "not that much room";
+  EXPECT_EQ(queue.bytes(), 10U);
+  Slice tail = queue.take_tail(slab_size - 10);
+  EXPECT_EQ(tail.size(), 10U);
+  EXPECT_TRUE(queue.empty());
+  EXPECT_EQ(queue.count(), 0U);
+  tail.grow(1);
+  queue.push(std::move(tail));
+  EXPECT_EQ(queue.bytes(), 11U);
+  EXPECT_EQ(pool.reserve_free(), 1U);
+}
+
 TEST_P(QueueOracle, queues_of_slices_hold_what_plain_strings_hold) {
   constexpr uint32_t slabs = 400;
   SlabPool pool(0, slabs);
