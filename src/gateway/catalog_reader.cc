@@ -5,6 +5,8 @@
 #include <charconv>
 #include <chrono>
 #include <ctime>
+#include <system_error>
+#include <vector>
 
 namespace sluice::gateway {
 namespace {
@@ -110,23 +112,35 @@ const char* ssl_mode(UpstreamTlsMode mode) {
 }  // namespace
 
 struct CatalogReader::Source {
+  Source(size_t target_index, std::string database_name) : target(target_index), database(std::move(database_name)) {}
+  const size_t target;
+  const std::string database;
   Connection connection;
   std::string version;
   CatalogPtr catalog;
   std::atomic<int64_t> verified_ns{0};
   bool complained = false;
+  std::thread thread;
 };
 
 CatalogReader::CatalogReader(const Settings& settings, LogSink& log, Publish publish)
-    : settings_(settings), log_(log), publish_(std::move(publish)), thread_([this] { run(); }) {}
+    : settings_(settings), log_(log), publish_(std::move(publish)) {}
 
-CatalogReader::~CatalogReader() {
+CatalogReader::~CatalogReader() { stop(); }
+
+void CatalogReader::stop() {
+  std::vector<std::thread> threads;
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
+    for (auto& [key, source] : sources_) {
+      if (source) threads.push_back(std::move(source->thread));
+    }
   }
   wake_.notify_all();
-  thread_.join();
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
 void CatalogReader::set_credentials(CredentialsPtr credentials) {
@@ -137,16 +151,21 @@ void CatalogReader::set_credentials(CredentialsPtr credentials) {
 void CatalogReader::want(size_t target, const std::string& database) {
   const std::lock_guard lock(mutex_);
   auto& source = sources_[{target, database}];
-  if (source) return;
-  source = std::make_shared<Source>();
-  work_ = true;
-  wake_.notify_all();
+  if (source || stopping_) return;
+  source = std::make_unique<Source>(target, database);
+  try {
+    source->thread = std::thread([this, &read = *source] { run(read); });
+  } catch (const std::system_error& error) {
+    source.reset();  // The next login asks again; until then statements over masked columns are refused.
+    log_.log(LogLevel::Error, "catalog-unreadable",
+             {{"target", settings_.targets[target].name}, {"database", database}, {"reason", error.what()}});
+  }
 }
 
 bool CatalogReader::wanted(size_t target) const {
   const std::lock_guard lock(mutex_);
   for (const auto& [key, source] : sources_) {
-    if (key.first == target) return true;
+    if (key.first == target && source) return true;
   }
   return false;
 }
@@ -155,7 +174,7 @@ int64_t CatalogReader::age_ms(size_t target) const {
   const std::lock_guard lock(mutex_);
   int64_t oldest = -1;
   for (const auto& [key, source] : sources_) {
-    if (key.first != target) continue;
+    if (key.first != target || !source) continue;
     const int64_t verified = source->verified_ns.load(std::memory_order_relaxed);
     if (verified == 0) return -1;
     oldest = std::max(oldest, (monotonic_ns() - verified) / 1'000'000);
@@ -163,20 +182,18 @@ int64_t CatalogReader::age_ms(size_t target) const {
   return oldest;
 }
 
-void CatalogReader::run() {
+void CatalogReader::run(Source& source) {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    work_ = false;
-    const auto sources = sources_;
     lock.unlock();
-    for (const auto& [key, source] : sources) check(key, *source);
+    check(source);
     lock.lock();
-    wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_ || work_; });
+    wake_.wait_for(lock, std::chrono::seconds(1), [this] { return stopping_; });
   }
 }
 
-void CatalogReader::check(const std::pair<size_t, std::string>& key, Source& source) {
-  const TargetSettings& target = settings_.targets[key.first];
+void CatalogReader::check(Source& source) {
+  const TargetSettings& target = settings_.targets[source.target];
   const int64_t asked_at = monotonic_ns();
   if (!source.connection || PQstatus(source.connection.get()) != CONNECTION_OK) {
     CredentialsPtr credentials;
@@ -201,6 +218,7 @@ void CatalogReader::check(const std::pair<size_t, std::string>& key, Source& sou
                            "sslmode",
                            "sslrootcert",
                            "connect_timeout",
+                           "tcp_user_timeout",
                            "application_name",
                            "options",
                            "client_encoding",
@@ -208,12 +226,13 @@ void CatalogReader::check(const std::pair<size_t, std::string>& key, Source& sou
     const char* values[] = {
         target.host.c_str(),
         port.c_str(),
-        key.second.c_str(),
+        source.database.c_str(),
         credential->user.c_str(),
         password.c_str(),
         ssl_mode(target.tls_mode),
         target.tls_ca_file.c_str(),
         "5",
+        "5000",
         "sluice-catalog",
         "-c search_path=pg_catalog -c default_transaction_read_only=on -c statement_timeout=5000 -c lock_timeout=1000",
         "UTF8",
@@ -227,7 +246,7 @@ void CatalogReader::check(const std::pair<size_t, std::string>& key, Source& sou
     if (!source.complained) {
       log_.log(
           LogLevel::Error, "catalog-unreadable",
-          {{"target", target.name}, {"database", key.second}, {"reason", PQerrorMessage(source.connection.get())}});
+          {{"target", target.name}, {"database", source.database}, {"reason", PQerrorMessage(source.connection.get())}});
     }
     source.complained = true;
     source.connection.reset();
@@ -246,7 +265,7 @@ void CatalogReader::check(const std::pair<size_t, std::string>& key, Source& sou
     source.version = now;
   }
   source.verified_ns.store(asked_at, std::memory_order_relaxed);
-  publish_(key.first, key.second, source.catalog, asked_at);
+  publish_(source.target, source.database, source.catalog, asked_at);
 }
 
 }  // namespace sluice::gateway

@@ -1,6 +1,7 @@
-// Keeps the catalogs of databases under column rules: one thread, one service connection a database
-// (application_name sluice-catalog, read-only, search_path pg_catalog), a cheap check each second and
-// a full read when something changed. Snapshots are handed out; nothing is shared.
+// Keeps the catalogs of databases under column rules: one thread and one service connection a
+// database, so that a slow one makes no other's catalog old (application_name sluice-catalog,
+// read-only, search_path pg_catalog), a cheap check each second and a full read when something
+// changed. Snapshots are handed out; nothing is shared.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -21,7 +22,7 @@ namespace sluice::gateway {
 
 class CatalogReader {
  public:
-  /// Called on the reader's thread after every successful check, with the time it was true at.
+  /// Called on a thread of the reader after every successful check, with the time it was true at.
   using Publish =
       std::function<void(size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns)>;
 
@@ -30,6 +31,8 @@ class CatalogReader {
   CatalogReader(const CatalogReader&) = delete;
   CatalogReader& operator=(const CatalogReader&) = delete;
 
+  /// Waits for the threads: nothing is published any more. Bounded by the connections' timeouts.
+  void stop();
   void set_credentials(CredentialsPtr credentials);
   /// Any thread. The first call for a database starts reading it; the others cost a look-up.
   void want(size_t target, const std::string& database);
@@ -39,8 +42,8 @@ class CatalogReader {
 
  private:
   struct Source;
-  void run();
-  void check(const std::pair<size_t, std::string>& key, Source& source);
+  void run(Source& source);
+  void check(Source& source);
 
   const Settings& settings_;
   LogSink& log_;
@@ -48,10 +51,8 @@ class CatalogReader {
   mutable std::mutex mutex_;
   std::condition_variable wake_;
   CredentialsPtr credentials_;
-  std::map<std::pair<size_t, std::string>, std::shared_ptr<Source>> sources_;
+  std::map<std::pair<size_t, std::string>, std::unique_ptr<Source>> sources_;
   bool stopping_ = false;
-  bool work_ = false;
-  std::thread thread_;
 };
 
 }  // namespace sluice::gateway

@@ -75,6 +75,7 @@ bool PgSession::take_proxy_header() {
   const Bytes all = in.view(0, std::min<size_t>(in.bytes(), 1024), lane_.scratch().message);
   const auto header = parse_proxy_v2(all);
   if (!header) {
+    lane_.metrics().logins_failed.add();
     end(fmt::format("PROXY header: {}", explain(header.error())));
     return false;
   }
@@ -82,6 +83,10 @@ bool PgSession::take_proxy_header() {
   if (const auto& source = (*header)->source) client_address_ = fmt::format("{}:{}", source->host, source->port);
   in.drop((*header)->size);
   state_ = State::Startup;
+  if (!start_record()) {
+    end("it could not be recorded");
+    return false;
+  }
   return true;
 }
 

@@ -53,6 +53,19 @@ bool PgSession::begin(int fd, std::string client_address) {
   absent_name_ = std::string(pg::reserved_name_prefix) + hex_encode(unguessable);
   random_bytes(std::as_writable_bytes(std::span{&cancel_secret_, 1}));
   const ListenerSettings& listener = lane_.settings().listeners[listener_];
+  // Behind a PROXY header the record waits for the address in it.
+  if (!listener.proxy_protocol && !start_record()) {
+    client_.close_now();
+    return false;
+  }
+  state_ = listener.proxy_protocol ? State::ProxyHeader : State::Startup;
+  lane_.reactor().set_timer(timer_, lane_.settings().handshake_timeout_ms * ms);
+  client_.set_reading(true);
+  return true;
+}
+
+bool PgSession::start_record() {
+  const ListenerSettings& listener = lane_.settings().listeners[listener_];
   const std::string listener_name = fmt::format("{}:{}", listener.host, listener.port);
   const audit::SessionStart start{
       .protocol = "postgres",
@@ -60,16 +73,10 @@ bool PgSession::begin(int fd, std::string client_address) {
       .listener = listener_name,
       .client_tls = listener.tls.has_value(),
   };
-  if (!lane_.recorder().session_start(cursor_, start, lane_.reactor().unix_ns())) {
-    client_.close_now();
-    return false;
-  }
+  if (!lane_.recorder().session_start(cursor_, start, lane_.reactor().unix_ns())) return false;
   recording_ = true;
   lane_.metrics().sessions_total.add();
   lane_.metrics().sessions_open.add();
-  state_ = listener.proxy_protocol ? State::ProxyHeader : State::Startup;
-  lane_.reactor().set_timer(timer_, lane_.settings().handshake_timeout_ms * ms);
-  client_.set_reading(true);
   return true;
 }
 
@@ -330,6 +337,7 @@ void PgSession::fatal(std::string_view sqlstate, std::string_view message, std::
 void PgSession::end(std::string reason) {
   if (state_ == State::Closing || state_ == State::Over) return;
   const bool was_ready = state_ == State::Ready;
+  const bool at_proxy_header = state_ == State::ProxyHeader;
   state_ = State::Closing;
   end_reason_ = std::move(reason);
   for (Entry& entry : pipeline_) finish_entry(entry, false, "");
@@ -339,6 +347,7 @@ void PgSession::end(std::string reason) {
     lane_.shared().ledger->leave(target_settings().name, principal_.subject);
     admitted_ = false;
   }
+  if (at_proxy_header) (void)start_record();  // Who failed here has a record as well.
   if (recording_) {
     recording_ = false;
     lane_.metrics().sessions_open.subtract();

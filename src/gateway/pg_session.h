@@ -106,6 +106,8 @@ class PgSession final : private io::Timer::Client {
   void step();  ///< Everything that can go on, goes on.
   void fatal(std::string_view sqlstate, std::string_view message, std::string_view hint = {});
   void end(std::string reason);
+  /// The record of the session's start. False: it could not be written.
+  [[nodiscard]] bool start_record();
   void finish_closing();
   void on_wait_timer();
   void out_of_buffers();

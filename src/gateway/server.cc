@@ -68,6 +68,8 @@ struct Server::LaneThread {
   LaneMetrics metrics;
   std::vector<int> listeners;
   Lane* lane = nullptr;  // Valid while its thread runs; see mutex_.
+  std::promise<void> finish;  // The lane runs no more; it still exists.
+  std::future<void> finished = finish.get_future();
   BigStackThread thread;
   ~LaneThread() {
     thread.join();
@@ -181,7 +183,8 @@ Expected<void> Server::run_lane(unsigned number) {
   LaneThread& thread = *lanes_[number];
   std::promise<Expected<void>> ready;
   auto answer = ready.get_future();
-  auto started = BigStackThread::start(fmt::format("lane-{}", number), [this, &thread, number, &ready] {
+  auto started = BigStackThread::start(fmt::format("lane-{}", number), [this, &thread, number, &ready,
+                                                                      all_finished = wait_for_all_] {
     const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -191,6 +194,7 @@ Expected<void> Server::run_lane(unsigned number) {
     const io::ReactorLimits limits;
     auto kernel = io::UringKernel::create(limits.receive_slabs);
     if (!kernel) {
+      thread.finish.set_value();
       ready.set_value(std::unexpected(kernel.error()));
       return;
     }
@@ -202,8 +206,12 @@ Expected<void> Server::run_lane(unsigned number) {
     }
     ready.set_value({});
     lane.run();
-    const std::lock_guard lock(mutex_);
-    thread.lane = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      thread.lane = nullptr;
+    }
+    thread.finish.set_value();
+    all_finished.wait();
   });
   if (!started) return std::unexpected(started.error());
   thread.thread = std::move(*started);
@@ -275,14 +283,20 @@ bool Server::drained() const {
 void Server::stop() {
   if (stopped_ || !started_) return;
   stopped_ = true;
-  catalog_reader_.reset();
+  to_all([](Lane& lane) { lane.stop_all("the gateway is shutting down"); });
+  // Workers and the catalog reader write to lanes, and lanes to each other: whoever writes ends before
+  // any lane is destroyed.
+  if (workers_) workers_->stop();
+  catalog_reader_->stop();
   to_all([](Lane& lane) {
-    lane.stop_all("the gateway is shutting down");
     // One more round lets the farewells out.
     lane.reactor().mailbox().post([&lane] { lane.reactor().stop(); });
   });
+  for (auto& thread : lanes_) {
+    if (thread->thread.joinable()) thread->finished.wait();
+  }
+  all_finished_.set_value();
   for (auto& thread : lanes_) thread->thread.join();
-  workers_.reset();
 }
 
 DataPlaneStatus Server::status() const {

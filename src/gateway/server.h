@@ -1,5 +1,6 @@
 // The data plane: lane threads over shared, immutable snapshots. What main() starts and stops.
 #pragma once
+#include <future>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -57,6 +58,8 @@ class Server final : public DataPlane {
   Snapshots snapshots_;
   std::vector<std::unique_ptr<LaneThread>> lanes_;
   std::unique_ptr<CatalogReader> catalog_reader_;
+  std::promise<void> all_finished_;  // No lane runs any more.
+  std::shared_future<void> wait_for_all_ = all_finished_.get_future().share();
   bool started_ = false;
   bool stopped_ = false;
 };

@@ -11,7 +11,9 @@ Expected<void> Workers::start(unsigned threads) {
   return {};
 }
 
-Workers::~Workers() {
+Workers::~Workers() { stop(); }
+
+void Workers::stop() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;

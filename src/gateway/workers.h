@@ -20,6 +20,8 @@ class Workers {
   Workers& operator=(const Workers&) = delete;
 
   [[nodiscard]] Expected<void> start(unsigned threads);
+  /// Waits for the jobs that run; those that wait are dropped, and later ones refused.
+  void stop();
   /// Runs `job` soon. False: too many are waiting, so the caller refuses what it wanted.
   [[nodiscard]] bool post(std::function<void()> job);
   static constexpr size_t waiting_max = 4096;
