@@ -25,6 +25,8 @@ class Builder {
   MaskIndex build() {
     for (const auto& [oid, relation] : catalog_.relations) {
       index_.by_name[relation.name].push_back({relation.schema, oid});
+      ever_named_[relation.name].push_back({relation.schema, oid});
+      for (const QualifiedName& name : relation.former_names) ever_named_[name.name].push_back({name.schema, oid});
       for (const uint32_t source : relation.reads_from) readers_[source].push_back(oid);
     }
     for (uint32_t rule = 0; rule < rules_.size(); ++rule) {
@@ -38,8 +40,8 @@ class Builder {
 
  private:
   void seed(uint32_t rule, const ColumnName& column) {
-    const auto named = index_.by_name.find(column.table);
-    if (named == index_.by_name.end()) return;
+    const auto named = ever_named_.find(column.table);
+    if (named == ever_named_.end()) return;
     for (const auto& [schema, oid] : named->second) {
       if (schema != column.schema) continue;
       // Rows of a child are read through its parents, and the rule on a table covers its children.
@@ -99,15 +101,24 @@ class Builder {
   }
 
   bool has_column(uint32_t oid, const std::string& column) const {
-    const auto& columns = catalog_.relations.at(oid).columns;
-    return std::ranges::find(columns, column, &CatalogColumn::name) != columns.end();
+    return std::ranges::any_of(catalog_.relations.at(oid).columns,
+                               [&](const CatalogColumn& c) { return ever_named(c, column); });
   }
 
   void mask_by_name(uint32_t rule, uint32_t oid, const std::string& column) {
-    const auto& columns = catalog_.relations.at(oid).columns;
-    const auto found = std::ranges::find(columns, column, &CatalogColumn::name);
-    // A column that is gone may have been renamed: nothing of the table is shown until the rule is mended.
-    add(oid, found == columns.end() ? RelationMask{rule, 0, true} : RelationMask{rule, found->attribute, false});
+    bool found = false;
+    for (const CatalogColumn& c : catalog_.relations.at(oid).columns) {
+      if (!ever_named(c, column)) continue;
+      found = true;
+      add(oid, {rule, c.attribute, false});
+    }
+    // A column that is gone may have been renamed before we looked: nothing of the table is shown until
+    // the rule is mended.
+    if (!found) add(oid, {rule, 0, true});
+  }
+
+  static bool ever_named(const CatalogColumn& column, const std::string& name) {
+    return column.name == name || std::ranges::find(column.former_names, name) != column.former_names.end();
   }
 
   // Views and materialised views that reach `oid`: every column.
@@ -125,6 +136,7 @@ class Builder {
   const std::vector<Rule>& rules_;
   const Catalog& catalog_;
   MaskIndex index_;
+  std::unordered_map<std::string, std::vector<MaskIndex::Named>> ever_named_;  ///< By present and former name.
   std::unordered_map<uint32_t, std::vector<uint32_t>> readers_;
 };
 

@@ -111,6 +111,9 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
   }
   if (facts.kinds.has(Do) || (facts.opaque && facts.kinds.has(Create))) return unmaskable(code_message, code_hint);
   if (facts.kinds.has(Create) && facts.kinds.has(Execute)) return unmaskable(export_message, export_hint);
+  if (facts.kinds.has(Alter) && facts.canonical.find("alter schema ") != std::string::npos) {
+    return unmaskable(alter_message, {});  // A new name may take its tables away from the rules.
+  }
   if (!reads_masked(facts, catalog)) return nothing_against;
 
   if (facts.kinds.has(Explain)) return unmaskable(explain_message, explain_hint);

@@ -15,7 +15,8 @@ class Page {
     name_ = name;
     fmt::format_to(std::back_inserter(out_), "# HELP {} {}\n# TYPE {} {}\n", name, help, name, type);
   }
-  void value(uint64_t v, std::string_view labels = {}) {
+  template <typename Number>
+  void value(Number v, std::string_view labels = {}) {
     fmt::format_to(std::back_inserter(out_), "{}{} {}\n", name_, labels, v);
   }
 
@@ -130,6 +131,16 @@ std::string render_metrics(const ProcessSnapshot& process, const DataPlaneStatus
   page.lanes([](M m) { return m.bytes_to_client.get(); }, "direction=\"to_client\"");
   page.family("sluice_audit_ring_fill_ratio", "gauge", "How full the lane's audit ring is, 0 to 1.");
   page.lanes([](M m) { return static_cast<double>(m.ring_fill_permille.get()) / 1000; });
+  page.family("sluice_catalog_age_seconds", "gauge", "Since the target's catalog was last known to be true; absent: not read.");
+  for (const TargetStatus& t : data_plane.targets) {
+    if (t.catalog_age_ms >= 0) {
+      page.value(static_cast<double>(t.catalog_age_ms) / 1000, fmt::format("{{target=\"{}\"}}", t.name));
+    }
+  }
+  page.family("sluice_unresolved_masks", "gauge", "Columns that rules mask and no database of the target has.");
+  for (const TargetStatus& t : data_plane.targets) {
+    if (t.column_rules) page.value(t.unresolved_masks.size(), fmt::format("{{target=\"{}\"}}", t.name));
+  }
   page.family("sluice_decision_seconds", "histogram", "From a statement's frame to its verdict.");
   for (const LaneStatus& lane : page.all_lanes()) page.histogram(lane, lane.metrics->decision_ns);
   return page.take();

@@ -57,6 +57,7 @@ std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus&
   for (const TargetStatus& t : data_plane.targets) {
     ordered_json target{{"name", t.name}, {"column_rules", t.column_rules}};
     if (t.catalog_age_ms >= 0) target["catalog_age_ms"] = t.catalog_age_ms;
+    if (!t.unresolved_masks.empty()) target["unresolved_masks"] = t.unresolved_masks;
     out["targets"].push_back(std::move(target));
   }
   out["fail_modes"] = ordered_json::array();

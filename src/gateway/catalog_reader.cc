@@ -260,6 +260,7 @@ void CatalogReader::check(Source& source) {
       source.connection.reset();
       return;
     }
+    if (source.catalog) keep_former_names(*source.catalog, *fresh);
     fresh->version = source.catalog ? source.catalog->version + 1 : 1;
     source.catalog = std::move(fresh);
     source.version = now;

@@ -7,9 +7,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <future>
+#include <optional>
 
 #include "gateway/catalog_reader.h"
 #include "io/uring_kernel.h"
@@ -156,6 +158,7 @@ Expected<void> Server::start() {
   catalog_reader_ = std::make_unique<CatalogReader>(
       inputs_.settings, inputs_.log,
       [this](size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns) {
+        check_masks(target, database, *catalog);
         to_all([target, database, catalog, verified_ns](Lane& lane) {
           lane.publish_catalog(target, database, catalog, verified_ns);
         });
@@ -299,6 +302,34 @@ void Server::stop() {
   for (auto& thread : lanes_) thread->thread.join();
 }
 
+void Server::check_masks(size_t target, const std::string& database, const Catalog& catalog) {
+  const std::string& name = inputs_.settings.targets[target].name;
+  std::vector<std::string> missing;
+  {
+    const std::lock_guard lock(mutex_);
+    MasksChecked& checked = masks_checked_[{target, database}];
+    if (checked.catalog_version == catalog.version && checked.generation == snapshots_.rules->generation()) return;
+    checked = {catalog.version, snapshots_.rules->generation(), rules::unresolved_columns(*snapshots_.rules, catalog, name)};
+    missing = checked.missing;
+  }
+  for (const std::string& column : missing) {
+    inputs_.log.log(LogLevel::Warn, "mask-unresolved",
+                    {{"target", name}, {"database", database}, {"column", column},
+                     {"reason", "no such column: renamed, dropped or misspelt; what it names is not masked by name"}});
+  }
+}
+
+std::vector<std::string> Server::unresolved_masks(size_t target) const {
+  const std::lock_guard lock(mutex_);
+  std::optional<std::vector<std::string>> everywhere;
+  for (const auto& [key, checked] : masks_checked_) {
+    if (key.first != target) continue;
+    if (!everywhere) everywhere = checked.missing;
+    std::erase_if(*everywhere, [&](const std::string& column) { return std::ranges::find(checked.missing, column) == checked.missing.end(); });
+  }
+  return everywhere.value_or(std::vector<std::string>{});
+}
+
 DataPlaneStatus Server::status() const {
   DataPlaneStatus status;
   {
@@ -312,7 +343,8 @@ DataPlaneStatus Server::status() const {
     const TargetSettings& target = inputs_.settings.targets[i];
     status.targets.push_back({.name = target.name,
                               .column_rules = catalog_reader_ && catalog_reader_->wanted(i),
-                              .catalog_age_ms = catalog_reader_ ? catalog_reader_->age_ms(i) : -1});
+                              .catalog_age_ms = catalog_reader_ ? catalog_reader_->age_ms(i) : -1,
+                              .unresolved_masks = unresolved_masks(i)});
   }
   return status;
 }

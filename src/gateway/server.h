@@ -1,6 +1,7 @@
 // The data plane: lane threads over shared, immutable snapshots. What main() starts and stops.
 #pragma once
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -49,13 +50,21 @@ class Server final : public DataPlane {
   Expected<void> run_lane(unsigned number);
   void to_all(const std::function<void(Lane&)>& letter);
   void publish();
+  void check_masks(size_t target, const std::string& database, const Catalog& catalog);
+  [[nodiscard]] std::vector<std::string> unresolved_masks(size_t target) const;
 
   Inputs inputs_;
   Shared shared_;
   std::unique_ptr<Workers> workers_;
   SessionLedger ledger_;
-  mutable std::mutex mutex_;  // Guards snapshots_ and the lanes' pointers.
+  mutable std::mutex mutex_;  // Guards snapshots_, masks_checked_ and the lanes' pointers.
   Snapshots snapshots_;
+  struct MasksChecked {
+    uint64_t catalog_version = 0;
+    uint64_t generation = 0;
+    std::vector<std::string> missing;
+  };
+  std::map<std::pair<size_t, std::string>, MasksChecked> masks_checked_;  // By (target, database).
   std::vector<std::unique_ptr<LaneThread>> lanes_;
   std::unique_ptr<CatalogReader> catalog_reader_;
   std::promise<void> all_finished_;  // No lane runs any more.

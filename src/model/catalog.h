@@ -13,6 +13,13 @@ struct CatalogColumn {
   std::string name;
   uint16_t attribute = 0;
   uint32_t type_oid = 0;
+  std::vector<std::string> former_names{};  ///< See keep_former_names().
+};
+
+struct QualifiedName {
+  std::string schema;
+  std::string name;
+  bool operator==(const QualifiedName&) const = default;
 };
 
 struct CatalogRelation {
@@ -24,6 +31,7 @@ struct CatalogRelation {
   /// OIDs of relations this one takes rows from: what a view or materialised view reads (pg_depend by
   /// way of pg_rewrite), the parents of a partition or child. Transitive closure is the reader's work.
   std::vector<uint32_t> reads_from;
+  std::vector<QualifiedName> former_names{};  ///< See keep_former_names().
 };
 
 [[nodiscard]] inline uint64_t next_catalog_lineage() {
@@ -38,5 +46,10 @@ struct Catalog {
   uint64_t version = 0;            ///< Changes when any relation does.
   std::unordered_map<uint32_t, CatalogRelation> relations;  ///< By OID; system schemas included only as OIDs need.
 };
+
+/// Notes in `now` the names under which `before`, an earlier state of the same database, knew its relations
+/// and columns (by OID and attribute number), and those it had noted itself: a rule bound to a table or
+/// column holds on when it, or its schema, is renamed. Known for as long as the process reads the database.
+void keep_former_names(const Catalog& before, Catalog& now);
 
 }  // namespace sluice

@@ -23,6 +23,9 @@ struct TargetStatus {
   std::string name;
   bool column_rules = false;      ///< A live rule needs the catalog.
   int64_t catalog_age_ms = -1;    ///< -1: never read.
+  /// Columns that rules name ("rule: schema.table.column") and no database of the target has: renamed,
+  /// dropped or misspelt.
+  std::vector<std::string> unresolved_masks;
 };
 
 struct DataPlaneStatus {

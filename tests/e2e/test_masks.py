@@ -5,6 +5,7 @@ import psycopg
 import pytest
 
 import wire
+from sluice_tools.processes import wait_until
 from sluice_tools.sample import CARDS, NAMES, SALARIES
 
 
@@ -66,6 +67,41 @@ def test_values_inside_text_are_found_where_they_stand(through):
         (value,), = connection.rows("select 'write to alice.archer@example.com or pay with 4111111111111111 today'")
         assert value.startswith(b"write to ") and value.endswith(b" today")
         assert b"alice" not in value and b"411111" not in value and b"1111 today" in value
+
+
+@pytest.fixture
+def payroll(postgres):
+    """A database of the test's own with a masked table in a schema."""
+    postgres.psql("create database payroll owner app_rw")
+    postgres.psql("create schema hr; create table hr.employees (id int, name text, salary int);"
+                  "insert into hr.employees values (1, 'Ada', 81234)", user="app_rw", database="payroll")
+    yield "payroll"
+    postgres.psql("drop database payroll with (force)")
+
+
+@pytest.mark.parametrize("change,table", [("alter schema hr rename to old", "old.employees"),
+                                          ("alter table hr.employees rename to staff", "hr.staff"),
+                                          ("alter table hr.employees rename salary to name2", "hr.employees"),
+                                          ("alter table hr.employees set schema public", "public.employees")])
+def test_promise_06_a_mask_follows_what_somebody_renames_at_the_server(own_gateway, postgres, payroll, change, table):
+    door = own_gateway()
+    with door.connect("agent", database=door.database(payroll)) as connection:
+        assert connection.rows("select salary from hr.employees") == [[None]]
+        before = door.sluice.metric("sluice_unresolved_masks", 'target="orders"')
+        postgres.psql(change, user="app_rw", database=payroll)
+        wait_until(lambda: door.sluice.metric("sluice_unresolved_masks", 'target="orders"') > before, 20,
+                   "the alarm that a rule names a column that is no more")
+        for column in "*", "salary", "name2":
+            connection.send(wire.query(f"select {column} from {table}"))
+            assert b"81234" not in b"".join(body for _, body in connection.until()), column
+        assert connection.rows(f"select name from {table}") == [[b"Ada"]], "what no rule names is still shown"
+
+
+def test_a_schema_of_masked_tables_is_not_renamed_through_the_gateway(through):
+    with through.connect("agent") as connection:
+        connection.send(wire.query("alter schema hr rename to hr2"))
+        refusal = wire.error_fields(dict(connection.until())["E"])
+        assert refusal["C"] == "42501", refusal
 
 
 def test_the_count_of_masked_cells_is_in_metrics_and_record(through):

@@ -148,6 +148,31 @@ TEST_F(Hr, a_renamed_column_hides_the_table_and_raises_the_alarm) {
   EXPECT_TRUE(unresolved_columns(*bound.set, catalog_of_hr(), "orders").empty());
 }
 
+TEST_F(Hr, promise_06_a_mask_follows_its_table_and_column_through_renames) {
+  Catalog renamed = catalog_of_hr();
+  renamed.version = 2;
+  for (auto& [oid, relation] : renamed.relations) {
+    if (relation.schema == "hr") relation.schema = "hr_old";
+  }
+  renamed.relations.at(Employees).name = "staff";
+  renamed.relations.at(Employees).columns[3].name = "pay";
+  keep_former_names(catalog, renamed);
+  catalog = renamed;
+  EXPECT_EQ(action(Employees, 5, int4_oid), CellAction::Null);
+  EXPECT_EQ(action(Employees, 4), CellAction::Mask);
+  EXPECT_EQ(action(Employees, 2), CellAction::Pass) << "the renamed column is known, so the others show";
+  EXPECT_EQ(action(Heirs, 2, int4_oid), CellAction::Null);
+  EXPECT_EQ(action(Pay, 2, int4_oid), CellAction::Null);
+  EXPECT_TRUE(reads({{"hr_old", "staff", true, false}}));
+  EXPECT_EQ(action(PublicEmployees, 4), CellAction::Pass);
+}
+
+TEST_F(Hr, a_schema_is_not_renamed_under_column_masks) {
+  EXPECT_EQ(judge({{Alter}, {}, "alter schema hr rename to old"}).verdict, Verdict::Deny);
+  EXPECT_EQ(judge({{Alter, Select}, {}, "select $1; alter schema hr rename to old"}).verdict, Verdict::Deny);
+  EXPECT_EQ(judge({{Alter}, {{"public", "plain", false, true}}, "alter table plain rename to p"}).verdict, Verdict::Allow);
+}
+
 TEST_F(Hr, a_principal_outside_the_rule_sees_everything) {
   Bound fraud(R"(
 rules:
