@@ -43,6 +43,15 @@ def test_the_session_is_recorded_under_the_address_in_the_header(behind, pieces)
     assert len(starts) == 1
 
 
+def test_an_ipv6_client_is_written_with_brackets(behind):
+    body = socket.inet_pton(socket.AF_INET6, "2001:db8::9") * 2 + struct.pack("!HH", 4711, 5432)
+    connection = wire.Wire(behind.proxied_port)
+    connection.send(SIGNATURE + struct.pack("!BBH", 0x21, 0x21, len(body)) + body)
+    with connection.login("loader", behind.key("loader"), "orders"):
+        assert connection.rows("select 1") == [[b"1"]]
+    assert only_session(behind)["client"] == "[2001:db8::9]:4711"
+
+
 def test_a_health_check_of_the_balancer_keeps_its_own_address(behind):
     connection = wire.Wire(behind.proxied_port)
     connection.send(SIGNATURE + struct.pack("!BBH", 0x20, 0, 0))

@@ -96,13 +96,22 @@ TEST(cancel_limiter, counts_by_address_and_not_by_port) {
   EXPECT_TRUE(limiter.admit("10.0.0.1:9", 5 + CancelLimiter::window_ns)) << "the window is over";
 }
 
+TEST(cancel_limiter, an_ipv6_network_of_64_bits_counts_as_one) {
+  CancelLimiter limiter;
+  for (uint32_t i = 0; i < CancelLimiter::requests_max; ++i) {
+    EXPECT_TRUE(limiter.admit("[2001:db8::" + std::to_string(i) + "]:1", 5));
+  }
+  EXPECT_FALSE(limiter.admit("[2001:db8::ffff:1:2:3]:1", 5));
+  EXPECT_TRUE(limiter.admit("[2001:db8:0:1::1]:1", 5));
+}
+
 TEST(cancel_limiter, a_full_table_refuses_new_addresses_until_windows_end) {
   CancelLimiter limiter;
   for (size_t i = 0; i < CancelLimiter::addresses_max; ++i) {
-    ASSERT_TRUE(limiter.admit("[2001:db8::" + std::to_string(i) + "]:1", 5));
+    ASSERT_TRUE(limiter.admit("[2001:db8:0:" + std::to_string(i) + "::1]:1", 5));
   }
   EXPECT_FALSE(limiter.admit("10.0.0.1:1", 5));
-  EXPECT_TRUE(limiter.admit("[2001:db8::7]:1", 5)) << "who is known keeps its own count";
+  EXPECT_TRUE(limiter.admit("[2001:db8:0:7::1]:1", 5)) << "who is known keeps its own count";
   EXPECT_TRUE(limiter.admit("10.0.0.1:1", 5 + CancelLimiter::window_ns));
 }
 
