@@ -24,8 +24,8 @@ class Page {
   template <typename Read>
   void lanes(Read read, std::string_view labels = {}) {
     for (const LaneStatus& lane : lanes_) {
-      fmt::format_to(std::back_inserter(out_), "{}{{lane=\"{}\"{}{}}} {}\n", name_, lane.lane, labels.empty() ? "" : ",",
-                     labels, read(*lane.metrics));
+      fmt::format_to(std::back_inserter(out_), "{}{{lane=\"{}\"{}{}}} {}\n", name_, lane.lane,
+                     labels.empty() ? "" : ",", labels, read(*lane.metrics));
     }
   }
   void histogram(const LaneStatus& lane, const DecisionHistogram& h) {
@@ -36,8 +36,10 @@ class Page {
                      static_cast<double>(decision_bounds_ns[i]) / 1e9, total);
     }
     total += h.bucket(decision_bounds_ns.size());
-    fmt::format_to(std::back_inserter(out_), "{0}_bucket{{lane=\"{1}\",le=\"+Inf\"}} {2}\n{0}_sum{{lane=\"{1}\"}} {3}\n"
-                   "{0}_count{{lane=\"{1}\"}} {2}\n", name_, lane.lane, total, static_cast<double>(h.sum_ns()) / 1e9);
+    fmt::format_to(std::back_inserter(out_),
+                   "{0}_bucket{{lane=\"{1}\",le=\"+Inf\"}} {2}\n{0}_sum{{lane=\"{1}\"}} {3}\n"
+                   "{0}_count{{lane=\"{1}\"}} {2}\n",
+                   name_, lane.lane, total, static_cast<double>(h.sum_ns()) / 1e9);
   }
   [[nodiscard]] std::span<const LaneStatus> all_lanes() const { return lanes_; }
   [[nodiscard]] std::string take() { return std::move(out_); }
@@ -72,10 +74,14 @@ constexpr PlainFamily plain_families[] = {
      [](M m) { return m.facts_cache_hits.get(); }},
     {"sluice_facts_cache_misses_total", "counter", "Statements that had to be parsed.",
      [](M m) { return m.facts_cache_misses.get(); }},
-    {"sluice_upstream_connect_failures_total", "counter", "Sessions whose target could not be reached or refused the login.",
+    {"sluice_upstream_connect_failures_total", "counter",
+     "Sessions whose target could not be reached or refused the login.",
      [](M m) { return m.upstream_connect_failures.get(); }},
     {"sluice_recv_enobufs_total", "counter", "Receives the kernel ended for want of a provided buffer.",
      [](M m) { return m.recv_enobufs.get(); }},
+    {"sluice_connections_sacrificed_total", "counter",
+     "Connections closed because they stood still and held buffers that others starved for.",
+     [](M m) { return m.sacrificed.get(); }},
     {"sluice_handshake_timeouts_total", "counter", "Connections closed before their login was complete.",
      [](M m) { return m.handshake_timeouts.get(); }},
     {"sluice_lane_rule_generation", "gauge", "Rule set that new statements are judged by.",
@@ -120,7 +126,8 @@ std::string render_metrics(const ProcessSnapshot& process, const DataPlaneStatus
   }
   page.family("sluice_statements_total", "counter", "Statements judged, by verdict.");
   for (const Verdict v : {Verdict::Allow, Verdict::Deny}) {
-    page.lanes([v](M m) { return m.statements[static_cast<size_t>(v)].get(); }, fmt::format("verdict=\"{}\"", name_of(v)));
+    page.lanes([v](M m) { return m.statements[static_cast<size_t>(v)].get(); },
+               fmt::format("verdict=\"{}\"", name_of(v)));
   }
   page.family("sluice_refusals_total", "counter", "Statements refused, by reason.");
   for (size_t i = 0; i < reason_count; ++i) {
@@ -131,7 +138,8 @@ std::string render_metrics(const ProcessSnapshot& process, const DataPlaneStatus
   page.lanes([](M m) { return m.bytes_to_client.get(); }, "direction=\"to_client\"");
   page.family("sluice_audit_ring_fill_ratio", "gauge", "How full the lane's audit ring is, 0 to 1.");
   page.lanes([](M m) { return static_cast<double>(m.ring_fill_permille.get()) / 1000; });
-  page.family("sluice_catalog_age_seconds", "gauge", "Since the target's catalog was last known to be true; absent: not read.");
+  page.family("sluice_catalog_age_seconds", "gauge",
+              "Since the target's catalog was last known to be true; absent: not read.");
   for (const TargetStatus& t : data_plane.targets) {
     if (t.catalog_age_ms >= 0) {
       page.value(static_cast<double>(t.catalog_age_ms) / 1000, fmt::format("{{target=\"{}\"}}", t.name));

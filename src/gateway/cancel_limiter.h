@@ -10,7 +10,8 @@
 
 namespace sluice::gateway {
 
-/// One lane's. Counts an IPv6 network of 64 bits as one address, since its holder has them all. Bounded: when the table is full of addresses in their window, new ones are refused.
+/// One lane's. Counts an IPv6 network of 64 bits as one address, since its holder has them all. Bounded: when the table
+/// is full of addresses in their window, new ones are refused.
 class CancelLimiter {
  public:
   static constexpr uint32_t requests_max = 50;
@@ -37,7 +38,8 @@ class CancelLimiter {
   static std::string counted_as(std::string_view host) {
     if (!host.starts_with('[') || !host.ends_with(']')) return std::string(host);
     in6_addr address{};
-    if (inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) != 1) return std::string(host);
+    if (inet_pton(AF_INET6, std::string(host.substr(1, host.size() - 2)).c_str(), &address) != 1)
+      return std::string(host);
     std::memset(address.s6_addr + 8, 0, 8);
     char text[INET6_ADDRSTRLEN] = "";
     return inet_ntop(AF_INET6, &address, text, sizeof text) == nullptr ? std::string(host) : text;

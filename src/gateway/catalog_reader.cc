@@ -244,9 +244,10 @@ void CatalogReader::check(Source& source) {
       PQstatus(source.connection.get()) == CONNECTION_OK ? ask(source.connection.get(), version_query) : nullptr;
   if (!version || PQntuples(version.get()) != 1) {
     if (!source.complained) {
-      log_.log(
-          LogLevel::Error, "catalog-unreadable",
-          {{"target", target.name}, {"database", source.database}, {"reason", PQerrorMessage(source.connection.get())}});
+      log_.log(LogLevel::Error, "catalog-unreadable",
+               {{"target", target.name},
+                {"database", source.database},
+                {"reason", PQerrorMessage(source.connection.get())}});
     }
     source.complained = true;
     source.connection.reset();

@@ -170,10 +170,14 @@ bool Channel::close_gently() {
     push_cipher();
   }
   reactor_.close_gently(id_);
+  forget();
+  return true;
+}
+
+void Channel::forget() {
   id_ = {};
   plain_.clear();
   queued_.clear();
-  return true;
 }
 
 void Channel::discard() {
@@ -185,9 +189,7 @@ void Channel::discard() {
 void Channel::close_now() {
   if (!open()) return;
   reactor_.close_now(id_);
-  id_ = {};
-  plain_.clear();
-  queued_.clear();
+  forget();
 }
 
 }  // namespace sluice::gateway

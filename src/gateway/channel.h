@@ -47,10 +47,12 @@ class Channel final : private tls::Output {
   /// it yet; events go on, and the caller asks again at on_drained(). True: no more events come.
   [[nodiscard]] bool close_gently();
   void close_now();
+  /// Bytes in slabs that wait here rather than in the reactor's queues.
+  [[nodiscard]] size_t held() const { return plain_.bytes() + queued_.bytes(); }
   /// Drops what was received and not taken.
   void discard();
   /// The reactor closed the connection itself.
-  void forget() { id_ = {}; }
+  void forget();
 
   void set_reading(bool on) {
     if (open()) reactor_.set_reading(id_, on);

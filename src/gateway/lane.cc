@@ -191,7 +191,8 @@ void Lane::update_gauges() {
   metrics_.buffers_free.set(reactor_.slabs().receive_count() - reactor_.slabs().receive_held());
   metrics_.copied_bytes.add(c.gathered_bytes - std::exchange(gathered_seen_, c.gathered_bytes));
   metrics_.ring_fill_permille.set(static_cast<uint64_t>(recorder_.fill() * 1000));
-  if (c.no_buffers > metrics_.recv_enobufs.get()) metrics_.recv_enobufs.add(c.no_buffers - metrics_.recv_enobufs.get());
+  metrics_.sacrificed.add(c.sacrificed - metrics_.sacrificed.get());
+  metrics_.recv_enobufs.add(c.no_buffers - metrics_.recv_enobufs.get());
 }
 
 }  // namespace sluice::gateway

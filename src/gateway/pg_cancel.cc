@@ -73,6 +73,7 @@ void PgCancel::on_closed(io::ConnectionId, int) {
   over();
 }
 void PgCancel::on_flush(io::ConnectionId) { channel_.flush(); }
+size_t PgCancel::held(io::ConnectionId) const { return channel_.held(); }
 void PgCancel::on_timer(io::Timer&) { over(); }
 
 void PgCancel::over() {

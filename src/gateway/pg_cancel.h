@@ -18,6 +18,7 @@ class PgCancel final : private io::ConnectionHandler, private io::Timer::Client 
   void on_ended(io::ConnectionId id) override;
   void on_closed(io::ConnectionId id, int error) override;
   void on_flush(io::ConnectionId id) override;
+  [[nodiscard]] size_t held(io::ConnectionId id) const override;
   void on_timer(io::Timer& timer) override;
   void say_it();
   void over();

@@ -82,7 +82,8 @@ bool PgSession::take_proxy_header() {
   if (!*header) return false;
   if (const auto& source = (*header)->source) {
     const bool v6 = source->host.find(':') != std::string::npos;
-    client_address_ = v6 ? fmt::format("[{}]:{}", source->host, source->port) : fmt::format("{}:{}", source->host, source->port);
+    client_address_ =
+        v6 ? fmt::format("[{}]:{}", source->host, source->port) : fmt::format("{}:{}", source->host, source->port);
   }
   in.drop((*header)->size);
   state_ = State::Startup;

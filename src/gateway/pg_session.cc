@@ -22,6 +22,9 @@ void PgSession::Handler::on_bytes(io::ConnectionId) {
 void PgSession::Handler::on_drained(io::ConnectionId) { session_.on_drained(side_); }
 void PgSession::Handler::on_ended(io::ConnectionId) { session_.on_ended(side_); }
 void PgSession::Handler::on_closed(io::ConnectionId, int error) { session_.on_closed(side_, error); }
+size_t PgSession::Handler::held(io::ConnectionId) const {
+  return (side_ == Side::Client ? session_.client_ : session_.server_).held();
+}
 void PgSession::Handler::on_flush(io::ConnectionId) {
   Channel& channel = side_ == Side::Client ? session_.client_ : session_.server_;
   channel.flush();

@@ -90,6 +90,7 @@ class PgSession final : private io::Timer::Client {
     void on_ended(io::ConnectionId id) override;
     void on_closed(io::ConnectionId id, int error) override;
     void on_flush(io::ConnectionId id) override;
+    [[nodiscard]] size_t held(io::ConnectionId id) const override;
 
    private:
     PgSession& session_;

@@ -69,7 +69,7 @@ struct Server::LaneThread {
   unsigned number = 0;
   LaneMetrics metrics;
   std::vector<int> listeners;
-  Lane* lane = nullptr;  // Valid while its thread runs; see mutex_.
+  Lane* lane = nullptr;       // Valid while its thread runs; see mutex_.
   std::promise<void> finish;  // The lane runs no more; it still exists.
   std::future<void> finished = finish.get_future();
   BigStackThread thread;
@@ -186,36 +186,36 @@ Expected<void> Server::run_lane(unsigned number) {
   LaneThread& thread = *lanes_[number];
   std::promise<Expected<void>> ready;
   auto answer = ready.get_future();
-  auto started = BigStackThread::start(fmt::format("lane-{}", number), [this, &thread, number, &ready,
-                                                                      all_finished = wait_for_all_] {
-    const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(number % cores, &set);
-    // Best effort: a container may allow other cores than it shows.
-    pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-    const io::ReactorLimits limits;
-    auto kernel = io::UringKernel::create(limits.receive_slabs);
-    if (!kernel) {
-      thread.finish.set_value();
-      ready.set_value(std::unexpected(kernel.error()));
-      return;
-    }
-    Lane lane(number, shared_, **kernel, *inputs_.recorders[number], thread.metrics, snapshots_, limits);
-    {
-      const std::lock_guard lock(mutex_);
-      thread.lane = &lane;
-      shared_.lanes[number] = &lane;
-    }
-    ready.set_value({});
-    lane.run();
-    {
-      const std::lock_guard lock(mutex_);
-      thread.lane = nullptr;
-    }
-    thread.finish.set_value();
-    all_finished.wait();
-  });
+  auto started = BigStackThread::start(
+      fmt::format("lane-{}", number), [this, &thread, number, &ready, all_finished = wait_for_all_] {
+        const unsigned cores = std::max(std::thread::hardware_concurrency(), 1U);
+        cpu_set_t set;
+        CPU_ZERO(&set);
+        CPU_SET(number % cores, &set);
+        // Best effort: a container may allow other cores than it shows.
+        pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+        const io::ReactorLimits limits;
+        auto kernel = io::UringKernel::create(limits.receive_slabs);
+        if (!kernel) {
+          thread.finish.set_value();
+          ready.set_value(std::unexpected(kernel.error()));
+          return;
+        }
+        Lane lane(number, shared_, **kernel, *inputs_.recorders[number], thread.metrics, snapshots_, limits);
+        {
+          const std::lock_guard lock(mutex_);
+          thread.lane = &lane;
+          shared_.lanes[number] = &lane;
+        }
+        ready.set_value({});
+        lane.run();
+        {
+          const std::lock_guard lock(mutex_);
+          thread.lane = nullptr;
+        }
+        thread.finish.set_value();
+        all_finished.wait();
+      });
   if (!started) return std::unexpected(started.error());
   thread.thread = std::move(*started);
   return answer.get();
@@ -309,12 +309,15 @@ void Server::check_masks(size_t target, const std::string& database, const Catal
     const std::lock_guard lock(mutex_);
     MasksChecked& checked = masks_checked_[{target, database}];
     if (checked.catalog_version == catalog.version && checked.generation == snapshots_.rules->generation()) return;
-    checked = {catalog.version, snapshots_.rules->generation(), rules::unresolved_columns(*snapshots_.rules, catalog, name)};
+    checked = {catalog.version, snapshots_.rules->generation(),
+               rules::unresolved_columns(*snapshots_.rules, catalog, name)};
     missing = checked.missing;
   }
   for (const std::string& column : missing) {
     inputs_.log.log(LogLevel::Warn, "mask-unresolved",
-                    {{"target", name}, {"database", database}, {"column", column},
+                    {{"target", name},
+                     {"database", database},
+                     {"column", column},
                      {"reason", "no such column: renamed, dropped or misspelt; what it names is not masked by name"}});
   }
 }
@@ -325,7 +328,9 @@ std::vector<std::string> Server::unresolved_masks(size_t target) const {
   for (const auto& [key, checked] : masks_checked_) {
     if (key.first != target) continue;
     if (!everywhere) everywhere = checked.missing;
-    std::erase_if(*everywhere, [&](const std::string& column) { return std::ranges::find(checked.missing, column) == checked.missing.end(); });
+    std::erase_if(*everywhere, [&](const std::string& column) {
+      return std::ranges::find(checked.missing, column) == checked.missing.end();
+    });
   }
   return everywhere.value_or(std::vector<std::string>{});
 }

@@ -2,8 +2,10 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <functional>
 
 namespace sluice::io {
 namespace {
@@ -19,6 +21,8 @@ constexpr size_t iov_max = 64;
 // Pieces up to this size, arriving one after the other while their message is not whole, share slabs: a
 // peer that sends single bytes must not hold a slab with each.
 constexpr uint32_t small_piece_size = 1024;
+constexpr uint64_t pressure_checks_a_stall = 5;
+constexpr size_t pressure_relief_parts = 16;  // A check frees this part of the slabs, if it can.
 }  // namespace
 
 struct Reactor::SendState {
@@ -42,6 +46,7 @@ struct Reactor::Connection final : Timer::Client {
   std::unique_ptr<SendState> send_state;
   std::unique_ptr<sockaddr_storage> address;  // Only while connecting.
   Timer linger{*this};
+  uint64_t moved_ns = 0;  // When bytes last came or went.
   int fd = -1;
   int close_error = 0;
   uint32_t index = 0;
@@ -57,9 +62,9 @@ struct Reactor::Connection final : Timer::Client {
   bool ended = false;  // The peer will send no more.
   bool sending = false;
   bool was_high = false;
-  bool gentle = false;   // Flushing, then closing; the handler is gone.
+  bool gentle = false;    // Flushing, then closing; the handler is gone.
   bool said_all = false;  // Gentle, flushed, and shut down for writing.
-  bool closing = false;  // Cancelled; waiting for the last completions.
+  bool closing = false;   // Cancelled; waiting for the last completions.
   bool is_ready = false;
   bool is_dirty = false;
   bool wants_flush = false;
@@ -128,7 +133,46 @@ void Reactor::stop_listening() {
   timers_.cancel(accept_retry_);
 }
 
-void Reactor::on_timer(Timer&) {
+void Reactor::on_timer(Timer& timer) {
+  if (&timer == &pressure_) {
+    relieve_pressure();
+  } else {
+    retry_accepting();
+  }
+}
+
+void Reactor::relieve_pressure() {
+  if (starved_.empty() && slab_waiters_.empty()) return;
+  struct Holder {
+    size_t bytes;
+    uint32_t index;
+  };
+  std::vector<Holder> still;
+  for (const auto& c : connections_) {
+    if (c->fd < 0 || c->closing || !c->connected || now_ns_ - c->moved_ns < limits_.stall_ns) continue;
+    const size_t bytes = c->inbox.bytes() + c->outbox.bytes() + (c->handler != nullptr ? c->handler->held(c->id()) : 0);
+    if (bytes > 0) still.push_back({bytes, c->index});
+  }
+  std::ranges::sort(still, std::greater{}, &Holder::bytes);
+  const size_t wanted = size_t{limits_.receive_slabs} * slab_size / pressure_relief_parts;
+  size_t freed = 0;
+  for (const Holder& holder : still) {
+    if (freed >= wanted) break;
+    freed += holder.bytes;
+    ++counters_.sacrificed;
+    Connection& c = *connections_[holder.index];
+    if (c.handler == nullptr) {
+      begin_close(c);
+    } else {
+      c.close_error = ETIMEDOUT;
+      c.event_closed = true;
+      make_ready(c);
+    }
+  }
+  set_timer(pressure_, limits_.stall_ns / pressure_checks_a_stall);
+}
+
+void Reactor::retry_accepting() {
   for (size_t i = 0; i < listeners_.size(); ++i) {
     Listener& l = listeners_[i];
     if (l.armed || l.fd < 0) continue;
@@ -149,6 +193,7 @@ ConnectionId Reactor::open_slot(int fd, ConnectionHandler& handler) {
   free_slots_.pop_back();
   c.fd = fd;
   c.handler = &handler;
+  c.moved_ns = now_ns_;
   ++open_;
   return c.id();
 }
@@ -454,6 +499,7 @@ void Reactor::note_receive(Connection& c, const Completion& completion) {
     Slice slice = slabs_.received(completion.buffer, size);
     if (!c.closing && !c.gentle) {
       counters_.received_bytes += size;
+      c.moved_ns = now_ns_;
       take_received(c, std::move(slice));
     }
   }
@@ -522,6 +568,7 @@ void Reactor::note_send(Connection& c, const Completion& completion) {
   }
   const auto sent = static_cast<size_t>(completion.result);
   counters_.sent_bytes += sent;
+  c.moved_ns = now_ns_;
   c.outbox.drop(sent);
   if (c.was_high && c.outbox.bytes() < limits_.low_mark) {
     c.was_high = false;
@@ -608,6 +655,9 @@ void Reactor::run_once() {
   flush_all();
   serve_starved();
   serve_slab_waiters();
+  if ((!starved_.empty() || !slab_waiters_.empty()) && !pressure_.armed()) {
+    set_timer(pressure_, limits_.stall_ns / pressure_checks_a_stall);
+  }
 }
 
 void Reactor::run() {

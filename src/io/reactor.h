@@ -42,6 +42,8 @@ class ConnectionHandler {
   virtual void on_closed(ConnectionId id, int error) = 0;
   /// Asked for with request_flush(): everything queued in this round is about to be sent.
   virtual void on_flush(ConnectionId id) = 0;
+  /// Bytes in slabs that the handler holds for this connection, beside the reactor's own queues.
+  [[nodiscard]] virtual size_t held(ConnectionId id) const = 0;
 
  protected:
   ~ConnectionHandler() = default;
@@ -53,6 +55,9 @@ struct ReactorLimits {
   uint32_t connections_max = 32768;
   size_t high_mark = 256U << 10;  ///< Bytes queued to one peer at which reading its source should stop.
   size_t low_mark = 64U << 10;
+  /// Some dozens of peers that stop reading, or stop in the middle of a long message, could hold all
+  /// slabs. While others wait for one, those that hold most and moved no byte for this long are closed.
+  uint64_t stall_ns = 5'000'000'000;
 };
 
 struct ReactorCounters {
@@ -63,6 +68,7 @@ struct ReactorCounters {
   uint64_t gathered_bytes = 0;  ///< Small pieces copied together, so that they do not hold a slab each.
   uint64_t no_buffers = 0;      ///< Receives that found no slab.
   uint64_t rounds = 0;
+  uint64_t sacrificed = 0;  ///< Connections closed because they held slabs that others starved for.
 };
 
 class Reactor final : private SlabPool::Recycler, private Timer::Client {
@@ -158,6 +164,8 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void finish_close(Connection& c);
   void serve_starved();
   void serve_slab_waiters();
+  void retry_accepting();
+  void relieve_pressure();
 
   Kernel& kernel_;
   const ReactorLimits limits_;
@@ -186,6 +194,7 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   size_t open_ = 0;
   uint32_t provided_ = 0;  // Receive slabs the kernel has.
   Timer accept_retry_{*this};
+  Timer pressure_{*this};  // Armed while somebody waits for a slab.
   bool stopping_ = false;
 };
 

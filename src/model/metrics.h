@@ -74,6 +74,7 @@ struct alignas(64) LaneMetrics {
   Counter facts_cache_misses;
   Counter upstream_connect_failures;
   Counter recv_enobufs;
+  Counter sacrificed;  ///< Connections closed because they held buffers that others starved for.
   Counter handshake_timeouts;
   Gauge rule_generation;            ///< The rule set new statements on this lane are judged by.
 };

@@ -115,3 +115,24 @@ def test_many_logins_at_once_all_succeed(through):
     for thread in threads:
         thread.join(60)
     assert not failures, failures[:3]
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["tls", "clear"])
+def test_clients_that_stop_reading_cannot_hold_all_buffers_against_the_others(own_gateway, tls):
+    gateway = own_gateway()
+    hogs = []
+    for _ in range(80):
+        hog = wire.Wire(gateway.port if tls else gateway.clear_port, receive_buffer=4096)
+        if tls:
+            hog.start_tls(gateway.ca)
+        hog.login("loader", gateway.key("loader"), "orders")
+        hog.send(wire.query("select repeat('x', 65536) from generate_series(1, 1024)"))
+        hogs.append(hog)
+    sacrificed = 'lane="0"'
+    wait_until(lambda: gateway.sluice.metric("sluice_connections_sacrificed_total", sacrificed) > 0, 40,
+               "the end of the one that holds most")
+    # Whoever stands still is only closed while somebody waits: this one must get through beside them.
+    with gateway.connect("agent", tls=tls) as connection:
+        assert connection.rows("select count(*) from generate_series(1, 1000)") == [[b"1000"]]
+    for hog in hogs:
+        hog.close()

@@ -34,6 +34,7 @@ struct Side final : io::ConnectionHandler {
     channel.forget();
   }
   void on_flush(io::ConnectionId) override { channel.flush(); }
+  [[nodiscard]] size_t held(io::ConnectionId) const override { return channel.held(); }
 
   io::Loop& loop;
   LaneMetrics metrics;

@@ -154,6 +154,7 @@ struct Handler final : ConnectionHandler {
     error = why;
   }
   void on_flush(ConnectionId) override { ++flushes; }
+  [[nodiscard]] size_t held(ConnectionId) const override { return held_bytes; }
 
   std::function<void(ConnectionId)> at_connected;
   std::function<void(ConnectionId)> at_bytes;
@@ -166,6 +167,7 @@ struct Handler final : ConnectionHandler {
   int closed = 0;
   int flushes = 0;
   int error = 0;
+  size_t held_bytes = 0;
 };
 
 /// One lane: its kernel and reactor, on the thread that makes it.

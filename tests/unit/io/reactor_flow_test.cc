@@ -4,6 +4,11 @@
 namespace sluice::io {
 namespace {
 
+std::string text_of(const SliceQueue& queue) {
+  std::vector<std::byte> scratch;
+  return std::string(as_text(queue.view(0, queue.bytes(), scratch)));
+}
+
 /// Forwards what one connection says to another, as a proxy does: the source is not read while the
 /// reader's queue is above the high mark.
 struct Pipe {
@@ -200,6 +205,49 @@ TEST(reactor_flow, a_free_slab_is_not_spent_on_who_left_or_stopped_reading) {
   EXPECT_EQ(loop.reactor->starved_count(), 0U);
   EXPECT_EQ(waiting_peer.send("hello"), 5U);
   EXPECT_TRUE(loop.until([&] { return handler.bytes_events == 1; }));
+}
+
+TEST(reactor_flow, while_others_starve_whoever_stands_still_with_most_is_closed) {
+  Loop loop({.receive_slabs = 8, .reserve_slabs = 4, .connections_max = 8, .stall_ns = 20'000'000});
+  Handler hog;
+  Handler small;
+  Handler speaker;
+  std::string heard;
+  speaker.at_bytes = [&](ConnectionId id) {
+    heard += text_of(loop.reactor->inbox(id));
+    loop.reactor->inbox(id).clear();
+  };
+  auto [hog_id, hog_peer] = loop.pair(hog);
+  auto [small_id, small_peer] = loop.pair(small);
+  loop.reactor->set_reading(small_id, true);
+  ASSERT_EQ(small_peer.send("x"), 1U);
+  ASSERT_TRUE(loop.until([&] { return small.bytes_events == 1; }));
+  loop.reactor->set_reading(hog_id, true);
+  const std::string much = pattern(64 * slab_size);
+  size_t sent = 0;
+  EXPECT_TRUE(loop.until([&] {
+    sent += hog_peer.send(std::string_view(much).substr(sent));
+    return loop.reactor->slabs().receive_held() == 8;
+  })) << "a message that never ends takes all slabs";
+  auto [id, peer] = loop.pair(speaker);
+  loop.reactor->set_reading(id, true);
+  ASSERT_EQ(peer.send("hello"), 5U);
+  EXPECT_TRUE(loop.until([&] { return heard == "hello"; }));
+  EXPECT_EQ(hog.closed, 1);
+  EXPECT_EQ(hog.error, ETIMEDOUT);
+  EXPECT_EQ(small.closed, 0);
+  EXPECT_EQ(loop.reactor->counters().sacrificed, 1U);
+}
+
+TEST(reactor_flow, whoever_holds_buffers_is_left_alone_while_there_are_others) {
+  Loop loop({.receive_slabs = 8, .reserve_slabs = 4, .connections_max = 8, .stall_ns = 2'000'000});
+  Handler hog;
+  hog.held_bytes = 1U << 20;
+  auto [id, peer] = loop.pair(hog);
+  loop.reactor->set_reading(id, true);
+  for (int i = 0; i < 20; ++i) loop.turn();
+  EXPECT_EQ(hog.closed, 0);
+  EXPECT_EQ(loop.reactor->counters().sacrificed, 0U);
 }
 
 TEST(reactor_flow, a_peer_that_dribbles_does_not_hold_a_slab_with_every_byte) {
