@@ -112,11 +112,6 @@ std::string final_without_proof(std::string_view gs2_header, Bytes channel_bindi
 ScramClient::ScramClient(std::string_view password, ScramClientOptions options)
     : password_(password), options_(options) {}
 
-ScramClient::~ScramClient() {
-  wipe(used_.client_key);
-  wipe(used_.server_key);
-}
-
 Result<std::string_view, ScramError> ScramClient::choose(std::span<const std::string_view> offered) {
   SLUICE_ASSERT(state_ == State::Choose);
   const auto has = [&](std::string_view name) { return std::ranges::find(offered, name) != offered.end(); };
@@ -171,16 +166,20 @@ Result<std::string, ScramError> ScramClient::proof(std::string_view server_first
     used_ = *options_.cache;
   } else {
     Digest salted = pbkdf2_sha256(password_, salt, static_cast<uint32_t>(*iterations));
-    used_ = {std::move(salt), static_cast<uint32_t>(*iterations), hmac_sha256(salted, as_bytes("Client Key")),
-             hmac_sha256(salted, as_bytes("Server Key"))};
+    used_ = {std::move(salt), static_cast<uint32_t>(*iterations), {}};
+    for (const std::string_view name : {"Client Key", "Server Key"}) {
+      Digest key = hmac_sha256(salted, as_bytes(name));
+      used_.keys.insert(used_.keys.end(), key.begin(), key.end());
+      wipe(key);
+    }
     wipe(salted);
   }
 
   const std::string without_proof =
       final_without_proof(gs2_header_, bound_ ? options_.channel_binding : Bytes{}, *nonce);
   auth_message_ = client_first_bare_ + "," + std::string(server_first) + "," + without_proof;
-  Digest proof = hmac_sha256(sha256(used_.client_key), as_bytes(auth_message_));
-  for (size_t i = 0; i < proof.size(); ++i) proof[i] ^= used_.client_key[i];
+  Digest proof = hmac_sha256(sha256(used_.client_key()), as_bytes(auth_message_));
+  for (size_t i = 0; i < proof.size(); ++i) proof[i] ^= used_.client_key()[i];
   state_ = State::Final;
   return without_proof + ",p=" + base64_encode(proof);
 }
@@ -197,7 +196,7 @@ Result<void, ScramError> ScramClient::finish(std::string_view server_final) {
   if (!signature_text || !attributes.skip_extensions() || !base64_decode(*signature_text, signature)) {
     return std::unexpected(ScramError::Malformed);
   }
-  if (!equal_constant_time(signature, hmac_sha256(used_.server_key, as_bytes(auth_message_)))) {
+  if (!equal_constant_time(signature, hmac_sha256(used_.server_key(), as_bytes(auth_message_)))) {
     return std::unexpected(ScramError::ServerSignatureWrong);
   }
   return {};

@@ -105,8 +105,10 @@ class ScramServer {
 struct ScramCache {
   std::vector<std::byte> salt;
   uint32_t iterations = 0;
-  Digest client_key{};
-  Digest server_key{};
+  SecretBytes keys;  ///< ClientKey, then ServerKey.
+
+  [[nodiscard]] Bytes client_key() const { return Bytes{keys}.first(sizeof(Digest)); }
+  [[nodiscard]] Bytes server_key() const { return Bytes{keys}.last(sizeof(Digest)); }
 };
 
 struct ScramClientOptions {
@@ -119,7 +121,6 @@ class ScramClient {
  public:
   /// `password` is borrowed while the client lives.
   ScramClient(std::string_view password, ScramClientOptions options);
-  ~ScramClient();
   ScramClient(const ScramClient&) = delete;
   ScramClient& operator=(const ScramClient&) = delete;
 

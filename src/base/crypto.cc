@@ -7,12 +7,16 @@
 
 #include <sys/random.h>
 
+#include <atomic>
+
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #endif
 
 namespace sluice {
 namespace {
+
+std::atomic<bool> all_locked{true};
 
 const unsigned char* raw(Bytes b) { return reinterpret_cast<const unsigned char*>(b.data()); }
 
@@ -36,7 +40,7 @@ uint32_t crc32c_table(Bytes data, uint32_t crc) {
   const std::byte* at = data.data();
   size_t left = data.size();
   for (; left >= 8; at += 8, left -= 8) {
-    uint64_t v;
+    uint64_t v = 0;
     std::memcpy(&v, at, 8);
     wide = _mm_crc32_u64(wide, v);
   }
@@ -47,6 +51,28 @@ uint32_t crc32c_table(Bytes data, uint32_t crc) {
 #endif
 
 }  // namespace
+
+void* allocate_secret(size_t size) {
+  // Room for some thousand keys and passwords; OpenSSL puts the private numbers of TLS keys there as well.
+  constexpr size_t heap_size = 256U << 10;
+  constexpr size_t smallest = 32;
+  static const bool locked = CRYPTO_secure_malloc_init(heap_size, smallest) == 1;
+  if (!locked) all_locked.store(false, std::memory_order_relaxed);
+  void* memory = OPENSSL_secure_malloc(size);
+  if (memory == nullptr) {
+    all_locked.store(false, std::memory_order_relaxed);
+    memory = OPENSSL_malloc(size);
+  }
+  SLUICE_ASSERT(memory != nullptr);
+  return memory;
+}
+
+void free_secret(void* memory, size_t size) { OPENSSL_secure_clear_free(memory, size); }
+
+bool secrets_locked() {
+  free_secret(allocate_secret(1), 1);  // Makes the heap if nobody has.
+  return all_locked.load(std::memory_order_relaxed);
+}
 
 Digest sha256(Bytes data) {
   Digest out;
@@ -194,7 +220,7 @@ uint64_t keyed_hash(Bytes data) {
   const std::byte* at = data.data();
   size_t left = data.size();
   for (; left >= 8; at += 8, left -= 8) {
-    uint64_t m;
+    uint64_t m = 0;
     std::memcpy(&m, at, 8);
     v3 ^= m;
     round();

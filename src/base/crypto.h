@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.h"
 
@@ -54,30 +55,48 @@ void wipe(std::string& text);
 /// flooded with collisions.
 [[nodiscard]] uint64_t keyed_hash(Bytes data);
 
-/// A secret that is wiped when it dies and never printed. Not copyable by accident: use clone().
+/// Memory for secrets, from OpenSSL's secure heap: locked against swapping, left out of core dumps, between
+/// guard pages, wiped when freed. What finds no room there comes from the ordinary heap and is wiped as
+/// well; secrets_locked() tells.
+[[nodiscard]] void* allocate_secret(size_t size);
+void free_secret(void* memory, size_t size);
+/// False: the system forbids locking (RLIMIT_MEMLOCK), or the secure heap has been full. Any thread.
+[[nodiscard]] bool secrets_locked();
+
+template <typename T>
+struct SecretAllocator {
+  using value_type = T;
+  SecretAllocator() = default;
+  template <typename U>
+  explicit SecretAllocator(const SecretAllocator<U>&) {}
+  T* allocate(size_t count) { return static_cast<T*>(allocate_secret(count * sizeof(T))); }
+  void deallocate(T* memory, size_t count) { free_secret(memory, count * sizeof(T)); }
+  bool operator==(const SecretAllocator&) const { return true; }
+};
+using SecretBytes = std::vector<std::byte, SecretAllocator<std::byte>>;
+
+/// A secret in such memory, never printed. Not copyable by accident: use clone().
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string value) : value_(std::move(value)) {}
-  Secret(Secret&& other) noexcept : value_(std::move(other.value_)) { wipe(other.value_); }
-  Secret& operator=(Secret&& other) noexcept {
-    if (this != &other) {
-      wipe(value_);
-      value_ = std::move(other.value_);
-      wipe(other.value_);
-    }
-    return *this;
-  }
+  /// Wipes `value`, which is the caller's last copy if moved here.
+  explicit Secret(std::string value) : value_(value.begin(), value.end()) { wipe(value); }
+  Secret(Secret&&) noexcept = default;
+  Secret& operator=(Secret&&) noexcept = default;
   Secret(const Secret&) = delete;
   Secret& operator=(const Secret&) = delete;
-  ~Secret() { wipe(value_); }
-  [[nodiscard]] Secret clone() const { return Secret(value_); }
+  ~Secret() = default;
+  [[nodiscard]] Secret clone() const {
+    Secret copy;
+    copy.value_ = value_;
+    return copy;
+  }
   /// Lent until the Secret changes or dies.
-  [[nodiscard]] std::string_view reveal() const { return value_; }
+  [[nodiscard]] std::string_view reveal() const { return {value_.data(), value_.size()}; }
   [[nodiscard]] bool empty() const { return value_.empty(); }
 
  private:
-  std::string value_;
+  std::vector<char, SecretAllocator<char>> value_;
 };
 
 }  // namespace sluice

@@ -23,7 +23,7 @@ constexpr int64_t drain_tick_ms = 50;
 
 int64_t monotonic_ms() {
   timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
   return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
 }
 
@@ -104,6 +104,7 @@ control::ProcessSnapshot Service::snapshot() const {
   out.disk_available = audit.disk_available;
   out.audit_records = audit.records;
   out.rings_locked = audit.rings_locked;
+  out.secrets_locked = secrets_locked();
   out.rule_generation = rules_->generation();
   out.rule_count = rules_->rule_count();
   out.access_subjects = access_subjects_.load();

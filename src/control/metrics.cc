@@ -103,6 +103,7 @@ void add_process(Page& page, const ProcessSnapshot& p) {
       {"sluice_audit_disk_critical", "gauge", "1 when it is nearly full: no new statements.", p.disk_critical},
       {"sluice_audit_disk_available_bytes", "gauge", "Bytes left for the audit log.", p.disk_available},
       {"sluice_audit_rings_locked", "gauge", "1 when all audit rings are locked into memory.", p.rings_locked},
+      {"sluice_secrets_locked", "gauge", "1 when all secrets are in memory locked against swapping.", p.secrets_locked},
       {"sluice_audit_records_total", "counter", "Audit records carried to disk.", p.audit_records},
       {"sluice_rule_set_generation", "gauge", "The rule set last published.", p.rule_generation},
       {"sluice_rules", "gauge", "Rules in it.", p.rule_count},

@@ -18,6 +18,7 @@ struct ProcessSnapshot {
   bool disk_low = false;
   bool disk_critical = false;
   bool rings_locked = false;        ///< All audit rings are locked into memory.
+  bool secrets_locked = false;      ///< All secrets are in locked memory.
   uint64_t disk_available = 0;      ///< Bytes left for the audit log.
   uint64_t audit_records = 0;       ///< Carried to disk since start.
   uint64_t rule_generation = 0;

@@ -35,6 +35,7 @@ std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus&
                   {"disk_available", process.disk_available},
                   {"records", process.audit_records},
                   {"rings_locked", process.rings_locked}};
+  out["secrets_locked"] = process.secrets_locked;
   out["lanes"] = ordered_json::array();
   for (const LaneStatus& lane : data_plane.lanes) {
     const LaneMetrics& m = *lane.metrics;

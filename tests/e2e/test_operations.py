@@ -1,4 +1,5 @@
 """What an operator sees: metrics, health, status, and configuration mistakes named where they stand."""
+import pathlib
 import json
 import re
 import shutil
@@ -126,3 +127,10 @@ def test_the_target_may_choose_group_durability(own_gateway, folder, postgres):
     with gateway.connect() as connection:
         for i in range(20):
             assert connection.rows(f"select {i}") == [[str(i).encode()]]
+
+
+def test_promise_11_secrets_lie_in_locked_memory(through):
+    assert through.sluice.metric("sluice_secrets_locked") == 1
+    limits = pathlib.Path(f"/proc/{through.pid}/status").read_text()
+    locked = next(int(line.split()[1]) for line in limits.splitlines() if line.startswith("VmLck:"))
+    assert locked >= 256, "the secret heap alone is 256 KiB"

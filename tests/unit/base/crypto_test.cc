@@ -1,9 +1,11 @@
 #include "base/crypto.h"
 
 #include <gtest/gtest.h>
+#include <openssl/crypto.h>
 
 #include <set>
 #include <string>
+#include <vector>
 
 namespace sluice {
 namespace {
@@ -191,6 +193,22 @@ TEST(Secret, moves_and_leaves_nothing_behind) {
   third = std::move(second);
   EXPECT_TRUE(second.empty());  // NOLINT(bugprone-use-after-move)
   EXPECT_FALSE(third.empty());
+}
+
+TEST(Secret, promise_11_lies_in_memory_that_is_not_swapped_or_dumped) {
+  if (!secrets_locked()) GTEST_SKIP() << "this system does not let us lock 256 KiB";
+  std::string source = "short";
+  const Secret secret(std::move(source));
+  EXPECT_EQ(CRYPTO_secure_allocated(secret.reveal().data()), 1);
+  EXPECT_EQ(CRYPTO_secure_allocated(secret.clone().reveal().data()), 1);
+  EXPECT_TRUE(Secret().empty());
+}
+
+TEST(Secret, promise_11_what_finds_no_room_in_locked_memory_says_so) {
+  std::vector<Secret> many;
+  for (int i = 0; i < 5 && secrets_locked(); ++i) many.emplace_back(std::string(100'000, 'x'));
+  EXPECT_FALSE(secrets_locked());
+  for (const Secret& secret : many) EXPECT_EQ(secret.reveal(), std::string(100'000, 'x'));
 }
 
 TEST(Wipe, overwrites_the_whole_of_what_a_string_held) {
