@@ -1,6 +1,6 @@
 """What an operator sees: metrics, health, status, and configuration mistakes named where they stand."""
-import pathlib
 import json
+import pathlib
 import re
 import shutil
 import socket
@@ -104,6 +104,15 @@ def test_a_port_in_use_is_said_and_nothing_is_left_running(own_gateway):
         with pytest.raises(ToolError) as failed:
             own_gateway(listeners=[{"protocol": "postgres", "bind": f"127.0.0.1:{port}", "allow_cleartext": True}])
     assert str(port) in str(failed.value)
+
+
+def test_a_second_gateway_does_not_share_the_port_of_the_first(own_gateway):
+    first = own_gateway()
+    with pytest.raises(ToolError) as failed:
+        own_gateway(listeners=[{"protocol": "postgres", "bind": f"127.0.0.1:{first.clear_port}", "allow_cleartext": True}])
+    assert "in use" in str(failed.value)
+    with first.connect() as connection:
+        assert connection.rows("select 1") == [[b"1"]]
 
 
 def test_keys_list_shows_no_key(through):
