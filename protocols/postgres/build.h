@@ -32,17 +32,17 @@ struct ErrorText {
   std::string_view severity = "ERROR";  ///< ERROR, FATAL, PANIC; NOTICE, WARNING … for a notice.
   std::string_view sqlstate;            ///< Five characters.
   std::string_view message;
-  std::string_view detail = {};  ///< Empty: the field is left out.
-  std::string_view hint = {};
+  std::string_view detail;  ///< Empty: the field is left out.
+  std::string_view hint;
 };
 
 /// DETAIL of a refusal: {"sluice":{"verdict":"deny","reason":…,"rule":…,"target":…,"statement":…}}.
 /// Empty parts are left out.
 struct RefusalDetail {
   std::string_view reason;
-  std::string_view rule = {};
-  std::string_view target = {};
-  std::string_view statement = {};  ///< What was refused, in the caller's own words (kind or id), never another's text.
+  std::string_view rule;
+  std::string_view target;
+  std::string_view statement;  ///< What was refused, in the caller's own words (kind or id), never another's text.
 };
 [[nodiscard]] std::string refusal_detail(const RefusalDetail& parts);
 

@@ -20,7 +20,7 @@ class Attributes {
   [[nodiscard]] bool empty() const { return at_ == message_.size() && !comma_; }
 
  private:
-  std::optional<char> peek() const;
+  [[nodiscard]] std::optional<char> peek() const;
   std::string_view message_;
   size_t at_ = 0;
   bool comma_ = false;  // A comma was just passed, so an attribute must follow.

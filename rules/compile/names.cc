@@ -44,6 +44,7 @@ void take_bare(std::string_view& text, std::string& part) {
 
 size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<size_t> row(b.size() + 1);
+  // NOLINTNEXTLINE(modernize-use-ranges): libstdc++ 12 has no std::ranges::iota.
   std::iota(row.begin(), row.end(), size_t{0});
   for (size_t i = 0; i < a.size(); ++i) {
     size_t diagonal = row[0];

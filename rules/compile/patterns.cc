@@ -11,6 +11,7 @@ namespace sluice::rules {
 namespace {
 
 struct Free {
+  // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): Hyperscan makes it with malloc() and leaves it to the caller.
   void operator()(hs_expr_info_t* info) const { std::free(info); }
 };
 

@@ -53,6 +53,7 @@ void read_groups(const YAML::Node& node, std::string_view what, std::vector<std:
 
 void read_kinds(const YAML::Node& node, KindSet& kinds, YamlErrors& errors) {
   std::vector<std::string_view> known;
+  known.reserve(static_cast<size_t>(StatementKind::Count_) + 1);
   for (size_t i = 0; i < static_cast<size_t>(StatementKind::Count_); ++i) {
     known.push_back(name_of(static_cast<StatementKind>(i)));
   }

@@ -23,7 +23,7 @@ Block classify(const char* at) {
   const __m128i space = _mm_set1_epi8(' ');
   const __m128i dash = _mm_set1_epi8('-');
   Block block;
-  for (unsigned part = 0; part < block_size / 16; ++part) {
+  for (size_t part = 0; part < block_size / 16; ++part) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * part));
     const __m128i offset = _mm_sub_epi8(bytes, zero);
     const auto digits = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(offset, nine), offset)));

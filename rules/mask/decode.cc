@@ -60,8 +60,7 @@ bool append_numeric(Bytes value, std::vector<char>& out) {
 
   out.push_back('.');
   const size_t fraction_start = out.size();
-  int64_t index = integer_groups;
-  if (index < -int64_t{numeric_padding_max} / 4) index = -int64_t{numeric_padding_max} / 4;
+  int64_t index = std::max(integer_groups, -int64_t{numeric_padding_max} / 4);
   for (; index < *count && out.size() - fraction_start < *scale; ++index) append_group(group(index), out);
   const size_t padded = out.size() - fraction_start + numeric_padding_max;
   out.resize(fraction_start + std::min<size_t>(*scale, padded), '0');

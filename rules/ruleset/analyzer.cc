@@ -21,7 +21,7 @@ size_t cost_of(std::string_view text, const Facts& facts) {
   size_t cost = sizeof(Facts) + 256 + text.size() + facts.canonical.size() + facts.text_to_record.size() +
                 facts.parse_error.size() + facts.opaque_because.size() + facts.guard_detail.size();
   for (const RelationUse& use : facts.relations) cost += sizeof use + use.schema.size() + use.name.size();
-  for (const std::string& name : facts.functions) cost += sizeof name + name.size();
+  for (const std::string& name : facts.functions) cost += sizeof(std::string) + name.size();
   return cost;
 }
 

@@ -32,6 +32,8 @@ class FactsCache {
  public:
   explicit FactsCache(const AnalyzerLimits& limits);
   ~FactsCache();
+  FactsCache(const FactsCache&) = delete;
+  FactsCache& operator=(const FactsCache&) = delete;
   /// Null: not cached. Compares bytes on a hash hit.
   [[nodiscard]] FactsPtr find(std::string_view text);
   void insert(std::string_view text, FactsPtr facts);

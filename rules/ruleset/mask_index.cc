@@ -154,8 +154,8 @@ MaskIndex make_mask_index(const RuleSet& rules, const Catalog& catalog) { return
 
 const MaskIndex& cached_mask_index(const RuleSet& rules, const Catalog& catalog) {
   // One cache a thread, so lanes share nothing.
-  thread_local std::array<CachedIndex, cached_indexes_max> cache;
-  thread_local size_t oldest = 0;
+  static thread_local std::array<CachedIndex, cached_indexes_max> cache;
+  static thread_local size_t oldest = 0;
   for (const CachedIndex& entry : cache) {
     if (entry.index && entry.lineage == catalog.lineage && entry.version == catalog.version &&
         entry.generation == rules.generation() && entry.hash == rules.hash()) {

@@ -81,7 +81,7 @@ struct ResultMasker::Impl {
   void flush();
   void add_shadows(std::string_view text, std::vector<Piece>& pieces);
   void scan(std::string_view text, const std::vector<Piece>& pieces, const std::vector<uint32_t>& map);
-  void whole_cell(uint64_t key, const ColumnPlan& plan, std::string_view value);
+  void whole_cell(uint64_t key, const ColumnPlan& column, std::string_view value);
   void null_cell(uint64_t key);
   void gather_form(std::string_view text, CellForm form, uint64_t key);
   void write_hits(size_t reading);

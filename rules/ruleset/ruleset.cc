@@ -121,7 +121,7 @@ Decision BoundRules::judge(const Facts& facts, Scratch& scratch) const {
   auto& hits = scratch.impl_->pattern_hits;
   if (patterns_) {
     SLUICE_ASSERT(hits.size() >= data.rules.size());
-    std::fill(hits.begin(), hits.end(), false);
+    hits.assign(hits.size(), false);
     const auto size = static_cast<unsigned>(facts.canonical.size());
     const auto result = hs_scan(data.patterns.get(), facts.canonical.data(), size, 0,
                                 scratch.impl_->hyperscan.get(), on_pattern, &hits);

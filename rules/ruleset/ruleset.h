@@ -146,6 +146,8 @@ class ResultMasker {
  public:
   explicit ResultMasker(Scratch& scratch);
   ~ResultMasker();
+  ResultMasker(const ResultMasker&) = delete;
+  ResultMasker& operator=(const ResultMasker&) = delete;
   void begin(const BoundRules& rules, const MaskPlan& plan);
   /// `cells.size()` must equal the plan's column count (the caller has checked the server's row).
   void add_row(std::span<const Cell> cells);

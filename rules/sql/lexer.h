@@ -93,8 +93,8 @@ class Lexer {
   TokenResult quoted_identifier(TokenKind kind, size_t open);
   TokenResult literal(TokenKind kind, size_t open);
   TokenResult escape_literal(size_t open);
-  Result<size_t, LexError> escape_sequence(size_t at, std::string& value, bool& verify) const;
-  Result<size_t, LexError> unicode_escape(size_t at, std::string& value) const;
+  Result<size_t, LexError> escape_sequence(size_t backslash, std::string& value, bool& verify) const;
+  Result<size_t, LexError> unicode_escape(size_t backslash, std::string& value) const;
   [[nodiscard]] size_t continuation(size_t after_quote);
   [[nodiscard]] char at(size_t i) const { return i < text_.size() ? text_[i] : '\0'; }
 

@@ -61,7 +61,7 @@ struct NodeSpec {
   std::string_view node;
   StatementKind kind = StatementKind::Count_;  ///< Count_: not a statement.
   Use use = Use::Read;                         ///< What it does with the relations it names.
-  std::string_view opaque = {};                ///< Why it is opaque; empty: it is not.
+  std::string_view opaque;                     ///< Why it is opaque; empty: it is not.
   Guard guard = Guard::None;
   Handler handler = nullptr;  ///< Replaces the plain walk through the fields.
 };

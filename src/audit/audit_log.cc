@@ -94,11 +94,11 @@ Expected<void> AuditLog::start(unsigned lanes, std::function<void(unsigned)> wak
 Expected<Drainer::Lane> AuditLog::begin_lane(uint32_t lane, const LaneEnd& end, const CrashHook& hook) {
   const uint64_t size = settings_.segment_size;
   const uint64_t after = std::max({end.end_lsn, end.next_lsn_min, end.last_first_lsn + 1});
-  LogPosition position{.lane = lane,
-                       .log_epoch = end.log_epoch + 1,
-                       .lsn = (after + size - 1) / size * size,
-                       .segment_size = size,
-                       .ring_uuid = random_uuid()};
+  const LogPosition position{.lane = lane,
+                             .log_epoch = end.log_epoch + 1,
+                             .lsn = (after + size - 1) / size * size,
+                             .segment_size = size,
+                             .ring_uuid = random_uuid()};
   LogAppender appender(settings_.directory, position, std::nullopt, end.end_lsn, 0, {});
   if (auto ok = appender.append(RecordType::Recovery, {}, 0, unix_now_ns(), end.recovery); !ok)
     return std::unexpected(ok.error());

@@ -46,6 +46,8 @@ class AuditLog {
                                                                 std::function<void(unsigned)> durable_callback,
                                                                 Environment environment = {});
   ~AuditLog();
+  AuditLog(const AuditLog&) = delete;
+  AuditLog& operator=(const AuditLog&) = delete;
 
   /// For that lane's thread alone; valid until close().
   [[nodiscard]] Recorder& recorder(unsigned lane);

@@ -43,7 +43,7 @@ struct Environment {
 /// SessionIds are random already: eight of their bytes are the hash.
 struct SessionIdHash {
   size_t operator()(const SessionId& id) const {
-    size_t h;
+    size_t h = 0;
     std::memcpy(&h, id.bytes.data(), sizeof h);
     return h;
   }
@@ -82,6 +82,8 @@ class Drainer {
   [[nodiscard]] static Expected<std::unique_ptr<Drainer>> start(Parameters);
   /// Drains what is committed, makes it durable and ends the thread. Lanes must have stopped writing.
   ~Drainer();
+  Drainer(const Drainer&) = delete;
+  Drainer& operator=(const Drainer&) = delete;
 
   [[nodiscard]] const DrainerCounters& counters() const { return counters_; }
   /// Why the log has failed; empty while it has not.
@@ -109,13 +111,13 @@ class Drainer {
   void run();
   [[nodiscard]] bool look_at(unsigned lane, bool due);
   void submit_block(unsigned lane, uint64_t head, bool with_sync);
-  [[nodiscard]] BlockContent cut_block(LaneState& s, uint64_t head);
+  [[nodiscard]] static BlockContent cut_block(LaneState& s, uint64_t head);
   void submit_sync(unsigned lane);
   void on_completion(uint64_t user_data, int result);
   void on_written(unsigned lane, int result);
   void on_synced(unsigned lane, int result);
   void next_segment(unsigned lane);
-  void release(LaneState& s);
+  static void release(LaneState& s);
   void check_disk();
   void fail_with(std::string why);
   [[nodiscard]] bool idle_enough();

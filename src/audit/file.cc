@@ -85,6 +85,7 @@ Expected<std::vector<std::string>> list_directory(const std::string& directory) 
     if (errno == ENOENT) return names;
     return system_failure("cannot list", directory, errno);
   }
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of one thread, for which glibc promises safety.
   while (const dirent* entry = ::readdir(handle)) {
     const std::string_view name = entry->d_name;
     if (name != "." && name != "..") names.emplace_back(name);
@@ -110,7 +111,7 @@ Expected<Fd> lock_directory(const std::string& directory) {
 
 int64_t unix_now_ns() {
   timespec now{};
-  ::clock_gettime(CLOCK_REALTIME, &now);
+  (void)::clock_gettime(CLOCK_REALTIME, &now);
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 

@@ -12,8 +12,8 @@ void DrainerLink::ring() {
   [[maybe_unused]] const ssize_t n = ::write(event.get(), &one, sizeof one);
 }
 
-size_t StatementTable::bucket_of(const SessionId& session, uint64_t statement_id) const {
-  uint64_t half;
+size_t StatementTable::bucket_of(const SessionId& session, uint64_t statement_id) {
+  uint64_t half = 0;
   std::memcpy(&half, session.bytes.data() + 8, sizeof half);
   uint64_t h = (half ^ statement_id) * 0x9E3779B97F4A7C15ULL;
   h ^= h >> 32;
@@ -51,7 +51,7 @@ LaneRecorder::LaneRecorder(Ring& ring, DrainerLink& drainer, LaneLink& lane, Cra
   SLUICE_ASSERT(record_payload_max_ >= intent_payload_max_min);
 }
 
-uint64_t LaneRecorder::promised(uint64_t sessions, uint64_t intents) const {
+uint64_t LaneRecorder::promised(uint64_t sessions, uint64_t intents) {
   // One more: a promised record may have to skip the end of a segment shorter than itself. That happens
   // once at most until new promises are made, since a segment is not smaller than the ring.
   return (sessions + 1) * session_end_record_max + intents * outcome_record_max;

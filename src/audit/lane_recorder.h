@@ -27,7 +27,7 @@ class StatementTable {
     uint64_t statement_id = 0;
     uint64_t segment = 0;
   };
-  [[nodiscard]] size_t bucket_of(const SessionId& session, uint64_t statement_id) const;
+  [[nodiscard]] static size_t bucket_of(const SessionId& session, uint64_t statement_id);
 
   std::vector<Entry> entries_;
   size_t victim_ = 0;
@@ -44,18 +44,18 @@ class LaneRecorder final : public Recorder {
   void outcome(SessionCursor&, const Outcome&, int64_t unix_ns) override;
   bool cancel(SessionCursor&, const Cancel&, int64_t unix_ns) override;
   void session_end(SessionCursor&, const SessionEnd&, int64_t unix_ns) override;
-  uint64_t committed() const override { return producer_.head(); }
-  uint64_t durable() const override;
+  [[nodiscard]] uint64_t committed() const override { return producer_.head(); }
+  [[nodiscard]] uint64_t durable() const override;
   void request_sync() override;
-  double fill() const override { return producer_.fill(); }
-  bool failed() const override { return drainer_.failed.load(std::memory_order_relaxed); }
+  [[nodiscard]] double fill() const override { return producer_.fill(); }
+  [[nodiscard]] bool failed() const override { return drainer_.failed.load(std::memory_order_relaxed); }
 
  private:
   template <typename Fill>
   void append(RecordType type, SessionCursor& cursor, int64_t unix_ns, size_t payload, Fill fill);
   /// False, and noted, when `size` bytes do not fit beside what is promised to others.
   [[nodiscard]] bool room_for(uint64_t size, uint64_t promised);
-  [[nodiscard]] uint64_t promised(uint64_t sessions, uint64_t intents) const;
+  [[nodiscard]] static uint64_t promised(uint64_t sessions, uint64_t intents);
   void wake_if_needed();
   void wake_slow(DrainerState state);
 

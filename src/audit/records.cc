@@ -88,6 +88,7 @@ std::string segment_name(uint64_t first_lsn) {
 std::optional<uint64_t> segment_first_lsn(std::string_view name) {
   if (name.size() != 20 || !name.ends_with(".seg")) return std::nullopt;
   uint64_t lsn = 0;
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): the end is given, only not by size().
   const auto [end, error] = std::from_chars(name.data(), name.data() + 16, lsn, 16);
   if (error != std::errc{} || end != name.data() + 16 || segment_name(lsn) != name) return std::nullopt;
   return lsn;
@@ -329,7 +330,7 @@ Decoded<IntentView> decode_intent(Bytes payload, uint16_t version) {
 
 int16_t IntentView::format(uint16_t index) const {
   SLUICE_ASSERT(index < format_count);
-  int16_t value;
+  int16_t value = 0;
   std::memcpy(&value, formats.data() + 2 * size_t{index}, sizeof value);
   return value;
 }

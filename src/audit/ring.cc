@@ -153,7 +153,7 @@ Ring::~Ring() {
 RingSlot slot_after_crash(const Ring& ring, uint64_t lsn, uint64_t end) {
   const RingIdentity& identity = ring.identity();
   if (end - lsn < sizeof(uint64_t)) return {};
-  uint64_t word;
+  uint64_t word = 0;
   std::memcpy(&word, ring.at(lsn), sizeof word);
   if (word == skip_word(lsn, identity.nonce)) return {.kind = RingSlot::Kind::Skip};
   if (word != (lsn ^ identity.nonce) || end - lsn < sizeof(RecordHeader)) return {};

@@ -54,6 +54,8 @@ class Ring {
 
   Ring(Ring&& other) noexcept;
   Ring& operator=(Ring&&) = delete;
+  Ring(const Ring&) = delete;
+  Ring& operator=(const Ring&) = delete;
   ~Ring();
 
   [[nodiscard]] const RingIdentity& identity() const { return header_->identity; }

@@ -123,7 +123,7 @@ std::string utc_time(int64_t unix_ns) {
   }
   const time_t at = seconds;
   std::tm parts{};
-  ::gmtime_r(&at, &parts);
+  (void)::gmtime_r(&at, &parts);
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
                      parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, rest);
 }

@@ -7,7 +7,7 @@
 namespace sluice {
 [[noreturn, gnu::cold, gnu::noinline]] inline void assert_failed(const char* condition, const char* file,
                                                                  int line) {
-  std::fprintf(stderr, "sluice: broken invariant: %s at %s:%d\n", condition, file, line);
+  (void)std::fprintf(stderr, "sluice: broken invariant: %s at %s:%d\n", condition, file, line);
   std::abort();
 }
 }  // namespace sluice

@@ -5,14 +5,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 #include "base/assert.h"
+#include "base/text.h"
 
 namespace sluice {
 
 struct BigStackThread::State {
+  State() = default;
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
   ~State() {
     if (mapping != MAP_FAILED) munmap(mapping, mapping_size);
   }
@@ -55,11 +58,11 @@ Expected<BigStackThread> BigStackThread::start(std::string name, std::move_only_
   state->mapping = mmap(nullptr, state->mapping_size, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (state->mapping == MAP_FAILED) {
-    return fail(std::string("cannot map 256 MiB of address space for a thread's stack: ") + std::strerror(errno));
+    return fail(std::string("cannot map 256 MiB of address space for a thread's stack: ") + errno_text(errno));
   }
   auto* const bottom = static_cast<std::byte*>(state->mapping) + page;
   if (mprotect(state->mapping, page, PROT_NONE) != 0) {
-    return fail(std::string("cannot protect the guard page of a thread's stack: ") + std::strerror(errno));
+    return fail(std::string("cannot protect the guard page of a thread's stack: ") + errno_text(errno));
   }
   // Both are hints. Statements pass through stacks, and stacks must not reach core dumps; huge pages
   // would commit 2 MiB for the first byte touched.
@@ -71,7 +74,7 @@ Expected<BigStackThread> BigStackThread::start(std::string name, std::move_only_
   SLUICE_ASSERT(pthread_attr_setstack(&attributes, bottom, stack_size) == 0);
   const int error = pthread_create(&state->thread, &attributes, &BigStackThread::enter, state.get());
   pthread_attr_destroy(&attributes);
-  if (error != 0) return fail(std::string("cannot start a thread: ") + std::strerror(error));
+  if (error != 0) return fail(std::string("cannot start a thread: ") + errno_text(error));
 
   BigStackThread started;
   started.state_ = std::move(state);

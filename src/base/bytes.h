@@ -20,12 +20,12 @@ inline Bytes as_bytes(std::string_view text) { return {reinterpret_cast<const st
 inline std::string_view as_text(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
 
 inline uint16_t load_u16(const std::byte* at) {
-  uint16_t v;
+  uint16_t v = 0;
   std::memcpy(&v, at, sizeof v);
   return __builtin_bswap16(v);
 }
 inline uint32_t load_u32(const std::byte* at) {
-  uint32_t v;
+  uint32_t v = 0;
   std::memcpy(&v, at, sizeof v);
   return __builtin_bswap32(v);
 }

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <cstdint>
+#include <cstring>
 
 namespace sluice {
 namespace {
@@ -94,6 +95,11 @@ std::string printable(std::string_view text) {
     }
   }
   return out;
+}
+
+std::string errno_text(int error) {
+  char text[128];
+  return ::strerror_r(error, text, sizeof text);
 }
 
 }  // namespace sluice

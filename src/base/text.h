@@ -18,4 +18,7 @@ namespace sluice {
 [[nodiscard]] size_t utf8_sequence_size(std::string_view text);
 [[nodiscard]] bool utf8_valid(std::string_view text);
 
+/// What the system says of an errno. Unlike std::strerror, for any thread.
+[[nodiscard]] std::string errno_text(int error);
+
 }  // namespace sluice

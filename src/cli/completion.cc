@@ -43,6 +43,7 @@ void walk(const CLI::App& app, const std::string& path, std::vector<Place>& out)
 
 std::string words_of(const Place& place) {
   std::vector<std::string> words;
+  words.reserve(place.commands.size() + place.flags.size());
   for (const auto& [name, summary] : place.commands) words.push_back(name);
   for (const Flag& f : place.flags) words.push_back(f.long_name.empty() ? "-" + f.short_name : "--" + f.long_name);
   return fmt::format("{}", fmt::join(words, " "));
@@ -111,7 +112,7 @@ std::string completion_script(const CLI::App& app, std::string_view shell) {
   std::vector<Place> places;
   walk(app, "", places);
   if (shell == "fish") return fish_script(places);
-  const std::string bash = bash_script(places);
+  std::string bash = bash_script(places);
   if (shell == "zsh") return "#compdef sluice\nautoload -U +X bashcompinit && bashcompinit\n" + bash;
   return bash;
 }

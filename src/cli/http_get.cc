@@ -8,8 +8,9 @@
 
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <memory>
+
+#include "base/text.h"
 
 namespace sluice::cli {
 namespace {
@@ -55,11 +56,11 @@ Expected<HttpAnswer> http_get(const std::string& host, uint16_t port, const std:
       ::setsockopt(socket.value, SOL_SOCKET, SO_SNDTIMEO, &deadline, sizeof deadline) != 0 ||
       ::connect(socket.value, found->ai_addr, found->ai_addrlen) != 0) {
     return fail(fmt::format("no admin listener on {}: {}: is sluice running, with admin.bind set?", where,
-                            std::strerror(errno)));
+                            errno_text(errno)));
   }
   const std::string request = fmt::format("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", path);
   if (::send(socket.value, request.data(), request.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(request.size())) {
-    return fail(fmt::format("{}: {}", where, std::strerror(errno)));
+    return fail(fmt::format("{}: {}", where, errno_text(errno)));
   }
   std::string text;
   char chunk[16384];
@@ -67,7 +68,7 @@ Expected<HttpAnswer> http_get(const std::string& host, uint16_t port, const std:
     const ssize_t n = ::recv(socket.value, chunk, sizeof chunk, 0);
     if (n == 0) break;
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(fmt::format("{}: {}", where, std::strerror(errno)));
+    if (n < 0) return fail(fmt::format("{}: {}", where, errno_text(errno)));
     text.append(chunk, static_cast<size_t>(n));
     if (text.size() > answer_size_max) return fail(fmt::format("{}: the answer is too large", where));
   }

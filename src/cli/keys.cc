@@ -44,7 +44,7 @@ std::string date_of(int64_t unix_s) {
   if (unix_s == 0) return "never";
   const time_t t = unix_s;
   tm parts{};
-  gmtime_r(&t, &parts);
+  (void)gmtime_r(&t, &parts);
   char text[32];
   return std::string(text, std::strftime(text, sizeof text, "%Y-%m-%d %H:%MZ", &parts));
 }
@@ -56,7 +56,7 @@ std::string_view state_of(const AccessKey& key) {
 
 /// Writes the key without leaving a copy in stdio's buffers.
 bool write_secret(std::string_view before, const Secret& key, std::string_view after) {
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   for (std::string_view part : {before, key.reveal(), after}) {
     while (!part.empty()) {
       const ssize_t n = ::write(STDOUT_FILENO, part.data(), part.size());

@@ -7,9 +7,9 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <memory>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/service.h"
 #include "control/config.h"
@@ -25,7 +25,7 @@ int harden_process() {
     files.rlim_cur = files.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &files);  // With fewer descriptors fewer sessions fit; that is all.
   }
-  std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGPIPE, SIG_IGN);
   return Ok;
 }
 
@@ -44,7 +44,7 @@ int serve(const std::string& config) {
   auto settings = control::load_config(config, {}, &warnings);
   if (!settings) return complain(BadConfig, settings.error().message);
   const int signals = open_signals();
-  if (signals < 0) return complain(Failed, fmt::format("signals cannot be waited for: {}", std::strerror(errno)));
+  if (signals < 0) return complain(Failed, fmt::format("signals cannot be waited for: {}", errno_text(errno)));
   for (const std::string& w : warnings) complain(Ok, "warning: " + w);
   Service service(std::move(*settings), signals);
   if (const int code = service.start(); code != Ok) return code;

@@ -16,6 +16,7 @@ Expected<void> probe_io_uring() {
 
 Result<std::unique_ptr<DataPlane>, StartFailure> start_gateway(GatewayParts parts) {
   std::vector<audit::Recorder*> recorders;
+  recorders.reserve(parts.lanes);
   for (unsigned lane = 0; lane < parts.lanes; ++lane) recorders.push_back(&parts.audit.recorder(lane));
   auto server = std::make_unique<gateway::Server>(gateway::Server::Inputs{
       .settings = parts.settings,

@@ -39,6 +39,8 @@ class Service {
   /// `signals`: a signalfd of the signals serve waits for, borrowed.
   Service(Settings settings, int signals);
   ~Service();
+  Service(const Service&) = delete;
+  Service& operator=(const Service&) = delete;
 
   /// Everything up to accepting sessions. Ok, or the exit code; the reason was printed.
   [[nodiscard]] int start();

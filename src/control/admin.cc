@@ -9,9 +9,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 
+#include "base/text.h"
 #include "control/admin_request.h"
 #include "control/config_reader.h"
 #include "control/metrics.h"
@@ -21,7 +21,7 @@ namespace {
 
 int64_t now_ms() {
   timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
   return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
 }
 
@@ -80,7 +80,7 @@ Expected<std::unique_ptr<AdminServer>> AdminServer::start(const std::string& hos
   if (wake < 0) {
     const int error = errno;
     if (fd >= 0) ::close(fd);
-    return fail(fmt::format("admin listener: cannot listen on {} port {}: {}", host, port, std::strerror(error)));
+    return fail(fmt::format("admin listener: cannot listen on {} port {}: {}", host, port, errno_text(error)));
   }
   // The port stands at the same place for both families.
   const uint16_t actual = ntohs(reinterpret_cast<const sockaddr_in*>(&bound)->sin_port);

@@ -120,7 +120,7 @@ void Loader::read_listener(const YamlNode& node) {
 }
 
 void Loader::read_identity(const YamlNode& node) {
-  MapReader map(context_, node, "identity");
+  const MapReader map(context_, node, "identity");
   if (const YamlNode* keys = map.find("access_keys")) {
     MapReader inner(context_, *keys, "identity.access_keys");
     const YamlNode* file = inner.file("file", out_.identity.access_keys_file, true);
@@ -360,6 +360,7 @@ void Loader::check_references() {
   repeated(target_names_, "target name");
   repeated(binds_, "address");
   std::vector<std::string_view> names;
+  names.reserve(target_names_.size());
   for (const YamlNode* n : target_names_) names.push_back(n->scalar);
   for (const YamlNode* n : listener_targets_) {
     if (std::ranges::find(names, n->scalar) == names.end()) {

@@ -22,6 +22,7 @@ Expected<Secret> read_password(const CredentialSettings& from, const std::string
       value.pop_back();
     }
   } else {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): nothing here changes the environment.
     const char* text = std::getenv(from.password_environment.c_str());
     if (text == nullptr) return fail(fmt::format("{}: environment variable {} is not set", where, from.password_environment));
     value = text;

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <memory>
 
 #include "base/crypto.h"
+#include "base/text.h"
 
 namespace sluice::control {
 namespace {
@@ -34,9 +34,9 @@ std::string mode_message(const std::string& path, mode_t mode) {
 
 Expected<std::string> read_checked(const std::string& path, size_t size_max, bool secret) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.value < 0) return fail(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
+  if (file.value < 0) return fail(fmt::format("{}: cannot be opened: {}", path, errno_text(errno)));
   struct stat status{};
-  if (::fstat(file.value, &status) != 0) return fail(fmt::format("{}: {}", path, std::strerror(errno)));
+  if (::fstat(file.value, &status) != 0) return fail(fmt::format("{}: {}", path, errno_text(errno)));
   if (!S_ISREG(status.st_mode)) return fail(fmt::format("{}: expected a file, found something else", path));
   if (secret && (status.st_mode & 077) != 0) return fail(mode_message(path, status.st_mode));
   std::string out;
@@ -45,7 +45,7 @@ Expected<std::string> read_checked(const std::string& path, size_t size_max, boo
   while (have < out.size()) {
     const ssize_t n = ::read(file.value, out.data() + have, out.size() - have);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+    if (n < 0) return fail(fmt::format("{}: cannot be read: {}", path, errno_text(errno)));
     if (n == 0) break;
     have += static_cast<size_t>(n);
   }
@@ -83,10 +83,10 @@ Expected<std::string> read_private_file(const std::string& path, size_t size_max
 
 std::optional<std::string> check_private_file(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return fmt::format("{}: {}", path, std::strerror(errno));
+  if (::stat(path.c_str(), &status) != 0) return fmt::format("{}: {}", path, errno_text(errno));
   if (!S_ISREG(status.st_mode)) return fmt::format("{}: expected a file, found something else", path);
   if ((status.st_mode & 077) != 0) return mode_message(path, status.st_mode);
-  if (::access(path.c_str(), R_OK) != 0) return fmt::format("{}: {}", path, std::strerror(errno));
+  if (::access(path.c_str(), R_OK) != 0) return fmt::format("{}: {}", path, errno_text(errno));
   return std::nullopt;
 }
 

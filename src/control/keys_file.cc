@@ -10,7 +10,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
-#include <cstring>
 #include <filesystem>
 #include <set>
 
@@ -153,17 +152,18 @@ class LockFile {
  public:
   static Expected<LockFile> take(const std::string& path) {
     const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) return fail(fmt::format("{}: cannot be opened: {}", path, std::strerror(errno)));
+    if (fd < 0) return fail(fmt::format("{}: cannot be opened: {}", path, errno_text(errno)));
     while (::flock(fd, LOCK_EX) != 0) {
       if (errno == EINTR) continue;
       const int error = errno;
       ::close(fd);
-      return fail(fmt::format("{}: cannot be locked: {}", path, std::strerror(error)));
+      return fail(fmt::format("{}: cannot be locked: {}", path, errno_text(error)));
     }
     return LockFile(fd);
   }
   LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   LockFile(const LockFile&) = delete;
+  LockFile& operator=(const LockFile&) = delete;
   ~LockFile() {
     if (fd_ >= 0) ::close(fd_);
   }
@@ -188,7 +188,7 @@ Expected<void> replace_file(const std::string& path, std::string_view text) {
   const auto failed = [&](std::string_view what) {
     const int error = errno;
     ::unlink(temporary.c_str());
-    return fail(fmt::format("{}: {}: {}", temporary, what, std::strerror(error)));
+    return fail(fmt::format("{}: {}: {}", temporary, what, errno_text(error)));
   };
   ::unlink(temporary.c_str());  // Left by a writer that was killed; the lock says nobody else is here.
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
@@ -253,6 +253,7 @@ std::string render_keys(const std::vector<AccessSubject>& subjects) {
   const auto base64 = [](Bytes b) { return json_quote(base64_encode(b)); };
   for (const AccessSubject& s : subjects) {
     std::vector<std::string> groups;
+    groups.reserve(s.groups.size());
     for (const std::string& g : s.groups) groups.push_back(json_quote(g));
     out += fmt::format("  - subject: {}\n    kind: {}\n    groups: [{}]\n    salt: {}\n    iterations: {}\n    keys:{}\n",
                        json_quote(s.subject), json_quote(s.kind), fmt::join(groups, ", "), base64(s.salt), s.iterations,

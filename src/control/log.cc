@@ -42,13 +42,13 @@ std::string value_text(bool json, const LogField& field) {
 std::string timestamp(int64_t unix_ns) {
   const time_t seconds = unix_ns / 1'000'000'000;
   tm parts{};
-  gmtime_r(&seconds, &parts);
+  (void)gmtime_r(&seconds, &parts);
   return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", parts, unix_ns % 1'000'000'000 / 1000);
 }
 
 int64_t unix_ns_now() {
   timespec t{};
-  clock_gettime(CLOCK_REALTIME, &t);
+  (void)clock_gettime(CLOCK_REALTIME, &t);
   return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
 

@@ -91,7 +91,7 @@ std::shared_ptr<Catalog> read_catalog(PGconn* connection) {
 
 int64_t monotonic_ns() {
   timespec t{};
-  clock_gettime(CLOCK_MONOTONIC, &t);
+  (void)clock_gettime(CLOCK_MONOTONIC, &t);
   return t.tv_sec * 1'000'000'000 + t.tv_nsec;
 }
 

@@ -128,7 +128,7 @@ bool Channel::write(Bytes bytes) {
 
 void Channel::flush() {
   if (!engine_ || !open() || !engine_->established()) return;
-  thread_local std::array<std::byte, record_size> gathered;
+  static thread_local std::array<std::byte, record_size> gathered;
   while (!queued_.empty() && !reactor_.above_high_mark(id_)) {
     if (reactor_.slabs().reserve_free() < reserve_for_record) {
       reactor_.wake_when_slabs_are_free(id_, reserve_for_record);

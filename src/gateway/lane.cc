@@ -35,7 +35,8 @@ Lane::Lane(unsigned number, const Shared& shared, io::Kernel& kernel, audit::Rec
       reactor_(kernel, limits),
       recorder_(recorder),
       metrics_(metrics),
-      snapshots_(std::move(snapshots)) {
+      snapshots_(std::move(snapshots)),
+      next_lane_(number) {
   rule_scratch_.prepare(*snapshots_.rules);
   for (const TargetSettings& target : shared.settings->targets) {
     TargetState state;
@@ -45,7 +46,6 @@ Lane::Lane(unsigned number, const Shared& shared, io::Kernel& kernel, audit::Rec
   }
   metrics_.buffers_total.set(limits.receive_slabs);
   metrics_.rule_generation.set(snapshots_.rules->generation());
-  next_lane_ = number;
 }
 
 Lane::~Lane() {

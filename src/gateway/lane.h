@@ -84,6 +84,8 @@ class Lane {
   Lane(unsigned number, const Shared& shared, io::Kernel& kernel, audit::Recorder& recorder, LaneMetrics& metrics,
        Snapshots snapshots, const io::ReactorLimits& limits);
   ~Lane();
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
 
   /// Serves a listening socket; `listener` indexes the settings.
   void listen(int fd, size_t listener);

@@ -29,7 +29,7 @@ void PgSession::pump_client() {
     lane_.reactor().set_timer(wait_timer_, catalog_patience_ns);
     return;
   }
-  io::SliceQueue& in = client_.inbox();
+  const io::SliceQueue& in = client_.inbox();
   LaneScratch& scratch = lane_.scratch();
   while (state_ == State::Ready && wait_ == Wait::None && client_run_durable_ == 0) {
     if (pipeline_.full() || server_.unsent() + client_run_ > send_queue_max) break;

@@ -112,7 +112,7 @@ PgSession::Next PgSession::take_large_bind(const pg::Header& header) {
     lane_.scratch().out.clear();
     return Next::Replaced;
   }
-  io::SliceQueue& in = client_.inbox();
+  const io::SliceQueue& in = client_.inbox();
   const size_t here = std::min<size_t>({in.bytes() - client_run_ - pg::header_size, header.body_size, names_size_max});
   const auto names = pg::bind_names(in.view(client_run_ + pg::header_size, here, lane_.scratch().message));
   if (!names) return here < names_size_max ? Next::Blocked : protocol_violation("malformed Bind");

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cstring>
 
+#include "base/text.h"
 #include "gateway/pg_cancel.h"
 
 namespace sluice::gateway {
@@ -230,16 +230,16 @@ void PgSession::on_closed(Side side, int error) {
   if (side == Side::Client) {
     client_.forget();
     if (client_terminating_ && state_ == State::Ready) return;
-    end(fmt::format("client connection lost: {}", std::strerror(error)));
+    end(fmt::format("client connection lost: {}", errno_text(error)));
     return;
   }
   server_.forget();
   if (state_ == State::Closing) {
     finish_closing();
   } else if (state_ == State::Ready) {
-    fatal("08006", fmt::format("the connection to the target was lost: {}", std::strerror(error)));
+    fatal("08006", fmt::format("the connection to the target was lost: {}", errno_text(error)));
   } else {
-    upstream_failed("08006", std::strerror(error));
+    upstream_failed("08006", errno_text(error));
   }
 }
 

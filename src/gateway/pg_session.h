@@ -162,7 +162,7 @@ class PgSession final : private io::Timer::Client {
   [[nodiscard]] Next take_parse(Bytes body);
   [[nodiscard]] Next take_bind(Bytes body);
   [[nodiscard]] Next take_large_bind(const pg::Header& header);
-  [[nodiscard]] Next bind_portal(std::string_view portal, std::string_view statement, const pg::BindView* parameters);
+  [[nodiscard]] Next bind_portal(std::string_view portal, std::string_view name, const pg::BindView* parameters);
   [[nodiscard]] Next take_describe(Bytes body);
   [[nodiscard]] Next take_execute(Bytes body);
   [[nodiscard]] Next take_close(Bytes body);
@@ -180,7 +180,7 @@ class PgSession final : private io::Timer::Client {
   [[nodiscard]] StatementPtr find_statement(std::string_view name, bool& ambiguous);
   [[nodiscard]] PortalPtr find_portal(std::string_view name, bool& ambiguous);
   void note_effects(const Statement& statement);
-  [[nodiscard]] Next refuse(Entry& entry, Refusal refusal);
+  [[nodiscard]] static Next refuse(Entry& entry, Refusal refusal);
   [[nodiscard]] Next protocol_violation(std::string_view what);
   [[nodiscard]] Next wait_for_recorder();
   void drop_portal_intent(Portal& portal);

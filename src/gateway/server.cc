@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <future>
 #include <optional>
 
+#include "base/text.h"
 #include "gateway/catalog_reader.h"
 #include "io/uring_kernel.h"
 
@@ -50,7 +50,7 @@ Expected<int> listen_on(const ListenerSettings& listener, bool first) {
                                                                                                               : 0;
     if (probe >= 0) ::close(probe);
     if (refused != 0)
-      return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, std::strerror(refused)));
+      return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, errno_text(refused)));
   }
   const int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
@@ -58,7 +58,7 @@ Expected<int> listen_on(const ListenerSettings& listener, bool first) {
       bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(fd, accept_backlog) != 0) {
     const int error = errno;
     if (fd >= 0) ::close(fd);
-    return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, std::strerror(error)));
+    return fail(fmt::format("listener {}:{}: {}", listener.host, listener.port, errno_text(error)));
   }
   return fd;
 }

@@ -29,6 +29,8 @@ class Server final : public DataPlane {
   };
   explicit Server(Inputs inputs);
   ~Server() override;
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
 
   /// How many lanes these settings mean on this machine.
   [[nodiscard]] static unsigned lane_count(const Settings& settings);

@@ -147,7 +147,7 @@ class Reactor final : private SlabPool::Recycler, private Timer::Client {
   void recycle(uint32_t slab) override;
   void on_timer(Timer& timer) override;
   Connection& at(ConnectionId id);
-  const Connection* find(ConnectionId id) const;
+  [[nodiscard]] const Connection* find(ConnectionId id) const;
   ConnectionId open_slot(int fd, ConnectionHandler& handler);
   void note(const Completion& completion);
   void note_accept(const Completion& completion);

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <ctime>
 
+#include "base/text.h"
 #include "io/slab.h"
 
 namespace sluice::io {
@@ -52,13 +52,13 @@ Expected<void> UringKernel::open(uint32_t buffers) {
             fmt::format("io_uring is not available ({}): allow the system calls io_uring_setup, io_uring_enter and "
                         "io_uring_register (a container's seccomp profile often forbids them), and set the sysctl "
                         "kernel.io_uring_disabled to 0",
-                        std::strerror(-rc)));
+                        errno_text(-rc)));
       case EINVAL:
         return fail("io_uring is too old here: Linux 6.1 or newer is needed (SINGLE_ISSUER, DEFER_TASKRUN)");
       case ENOMEM:
         return fail("io_uring could not lock memory: raise the limit of locked memory (ulimit -l, LimitMEMLOCK)");
       default:
-        return fail(fmt::format("io_uring_setup failed: {}", std::strerror(-rc)));
+        return fail(fmt::format("io_uring_setup failed: {}", errno_text(-rc)));
     }
   }
   ring_open_ = true;
@@ -76,12 +76,12 @@ Expected<void> UringKernel::open(uint32_t buffers) {
   registration.bgid = buffer_group;
   if (const int r = io_uring_register_buf_ring(&ring_, &registration, 0); r < 0) {
     return fail(fmt::format("io_uring has no provided buffer rings here ({}): Linux 6.1 or newer is needed",
-                            std::strerror(-r)));
+                            errno_text(-r)));
   }
   io_uring_buf_ring_init(buffers_);
 
   doorbell_ = eventfd(0, EFD_CLOEXEC);
-  if (doorbell_ < 0) return fail(fmt::format("eventfd failed: {}", std::strerror(errno)));
+  if (doorbell_ < 0) return fail(fmt::format("eventfd failed: {}", errno_text(errno)));
   arm_doorbell();
   kernel_of_this_thread = this;
   ring_of_this_thread = &ring_;

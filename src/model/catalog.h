@@ -13,7 +13,7 @@ struct CatalogColumn {
   std::string name;
   uint16_t attribute = 0;
   uint32_t type_oid = 0;
-  std::vector<std::string> former_names{};  ///< See keep_former_names().
+  std::vector<std::string> former_names;  ///< See keep_former_names().
 };
 
 struct QualifiedName {
@@ -31,7 +31,7 @@ struct CatalogRelation {
   /// OIDs of relations this one takes rows from: what a view or materialised view reads (pg_depend by
   /// way of pg_rewrite), the parents of a partition or child. Transitive closure is the reader's work.
   std::vector<uint32_t> reads_from;
-  std::vector<QualifiedName> former_names{};  ///< See keep_former_names().
+  std::vector<QualifiedName> former_names;  ///< See keep_former_names().
 };
 
 [[nodiscard]] inline uint64_t next_catalog_lineage() {

@@ -80,7 +80,7 @@ enum class Status : uint8_t {
 
 class Engine {
  public:
-  Engine(const ServerContext& context);
+  explicit Engine(const ServerContext& context);
   /// `host`: the name for SNI and for Verify::ChainAndName (a numeric address is matched as an address).
   Engine(const ClientContext& context, const std::string& host);
 

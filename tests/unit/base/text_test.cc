@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cerrno>
 #include <string>
 
 namespace sluice {
@@ -78,6 +79,11 @@ TEST(Printable, no_control_character_reaches_a_terminal) {
   EXPECT_EQ(printable("\x9B" "2J"), "\\x9b" "2J") << "and as a bare byte";
   EXPECT_EQ(printable("a\0b\x7F\r\n"sv), "a\\x00b\\x7f\\x0d\\x0a");
   EXPECT_EQ(printable("\xC2\xA0"), "\xC2\xA0") << "the first character after C1 is printable";
+}
+
+TEST(ErrnoText, known_and_unknown_numbers_have_words) {
+  EXPECT_EQ(errno_text(ENOENT), "No such file or directory");
+  EXPECT_EQ(errno_text(99999), "Unknown error 99999");
 }
 
 }  // namespace
