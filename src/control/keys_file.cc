@@ -164,6 +164,7 @@ class LockFile {
   LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   LockFile(const LockFile&) = delete;
   LockFile& operator=(const LockFile&) = delete;
+  LockFile& operator=(LockFile&&) = delete;
   ~LockFile() {
     if (fd_ >= 0) ::close(fd_);
   }

@@ -137,7 +137,7 @@ void PgSession::judge(Statement& statement) {
   const Facts& facts = *statement.facts;
   const bool sample = statement.id % latency_sample == 0;
   timespec before{};
-  if (sample) clock_gettime(CLOCK_MONOTONIC, &before);
+  if (sample) (void)clock_gettime(CLOCK_MONOTONIC, &before);
   if (facts.statement_count == 0) {
     statement.decision = {.verdict = Verdict::Allow, .reason = Reason::Default};  // Nothing runs.
   } else {
@@ -157,7 +157,7 @@ void PgSession::judge(Statement& statement) {
   }
   if (sample) {
     timespec after{};
-    clock_gettime(CLOCK_MONOTONIC, &after);
+    (void)clock_gettime(CLOCK_MONOTONIC, &after);
     lane_.metrics().decision_ns.observe(
         static_cast<uint64_t>((after.tv_sec - before.tv_sec) * 1'000'000'000 + after.tv_nsec - before.tv_nsec));
   }

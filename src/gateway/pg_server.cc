@@ -272,7 +272,7 @@ PlanPtr PgSession::make_plan(const ResultShape& shape, const Statement* statemen
 
 PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
   if (pipeline_.empty()) return server_violation("a description of nothing");
-  Entry& entry = pipeline_.front();
+  const Entry& entry = pipeline_.front();
   ResultShape& shape = lane_.scratch().shape;
   if (rows && !pg::parse_row_description(body, shape)) {
     return server_violation("malformed RowDescription");
@@ -546,7 +546,7 @@ PgSession::Answer PgSession::take_parameter_status(Bytes body) {
 }
 
 const BoundPlan* PgSession::row_plan() {
-  Entry& entry = pipeline_.front();
+  const Entry& entry = pipeline_.front();
   if (entry.kind == EntryKind::Query) return query_plan_.get();
   return entry.portal ? entry.portal->plan.get() : nullptr;
 }
@@ -578,7 +578,7 @@ bool PgSession::pump_row(const pg::Header& header, size_t available) {
   }
   // Drivers believe these counts; a row that lies about itself ends here. What does not fit a slab is
   // judged by its column count alone, since it streams.
-  io::SliceQueue& in = server_.inbox();
+  const io::SliceQueue& in = server_.inbox();
   LaneScratch& scratch = lane_.scratch();
   const Entry& entry = pipeline_.front();
   const int columns = entry.kind == EntryKind::Query ? query_columns_ : entry.portal ? entry.portal->columns : -1;

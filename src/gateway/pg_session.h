@@ -216,7 +216,7 @@ class PgSession final : private io::Timer::Client {
   void copy_is_over(const Entry& entry);
   [[nodiscard]] PlanPtr make_plan(const ResultShape& shape, const Statement* statement, bool named_portal);
   [[nodiscard]] const BoundPlan* row_plan();
-  [[nodiscard]] bool mask_rows(const BoundPlan& plan);
+  [[nodiscard]] bool mask_rows(const BoundPlan& bound);
   void masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields);
 
   Lane& lane_;

@@ -73,6 +73,9 @@ struct Server::LaneThread {
   std::promise<void> finish;  // The lane runs no more; it still exists.
   std::future<void> finished = finish.get_future();
   BigStackThread thread;
+  LaneThread() = default;
+  LaneThread(const LaneThread&) = delete;
+  LaneThread& operator=(const LaneThread&) = delete;
   ~LaneThread() {
     thread.join();
     for (const int fd : listeners) ::close(fd);
@@ -157,7 +160,7 @@ Expected<void> Server::start() {
   shared_.lanes.resize(count);
   catalog_reader_ = std::make_unique<CatalogReader>(
       inputs_.settings, inputs_.log,
-      [this](size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns) {
+      [this](size_t target, const std::string& database, const CatalogPtr& catalog, int64_t verified_ns) {
         check_masks(target, database, *catalog);
         to_all([target, database, catalog, verified_ns](Lane& lane) {
           lane.publish_catalog(target, database, catalog, verified_ns);
@@ -328,8 +331,9 @@ std::vector<std::string> Server::unresolved_masks(size_t target) const {
   for (const auto& [key, checked] : masks_checked_) {
     if (key.first != target) continue;
     if (!everywhere) everywhere = checked.missing;
-    std::erase_if(*everywhere, [&](const std::string& column) {
-      return std::ranges::find(checked.missing, column) == checked.missing.end();
+    const std::vector<std::string>& missing = checked.missing;
+    std::erase_if(*everywhere, [&missing](const std::string& column) {
+      return std::ranges::find(missing, column) == missing.end();
     });
   }
   return everywhere.value_or(std::vector<std::string>{});

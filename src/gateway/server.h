@@ -39,7 +39,7 @@ class Server final : public DataPlane {
   void publish_keys(KeysPtr keys) override;
   void publish_credentials(CredentialsPtr credentials) override;
   Expected<void> reload_certificates() override;
-  void ring_doorbell(unsigned lane) override;
+  void ring_doorbell(unsigned number) override;
   void begin_drain() override;
   [[nodiscard]] bool drained() const override;
   void stop() override;

@@ -27,7 +27,7 @@ thread_local io_uring* ring_of_this_thread = nullptr;
 
 uint64_t clock_ns(clockid_t id) {
   timespec t{};
-  clock_gettime(id, &t);
+  (void)clock_gettime(id, &t);
   return static_cast<uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(t.tv_nsec);
 }
 }  // namespace

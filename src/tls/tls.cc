@@ -102,10 +102,10 @@ int alpn_index() {
 /// The hash of a certificate as RFC 5929 section 4.1 wants it: the signature's hash, SHA-256 at least.
 std::vector<std::byte> end_point_hash(const X509* certificate) {
   int hash_nid = NID_undef;
-  if (certificate == nullptr ||
-      X509_get_signature_info(const_cast<X509*>(certificate), &hash_nid, nullptr, nullptr, nullptr) == 0) {
-    return {};
-  }
+  if (certificate == nullptr) return {};
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): OpenSSL only fills in what it has cached of it.
+  auto* cached = const_cast<X509*>(certificate);
+  if (X509_get_signature_info(cached, &hash_nid, nullptr, nullptr, nullptr) == 0) return {};
   const EVP_MD* hash = hash_nid == NID_md5 || hash_nid == NID_sha1 ? EVP_sha256() : EVP_get_digestbynid(hash_nid);
   if (hash == nullptr) return {};
   std::vector<std::byte> out(EVP_MAX_MD_SIZE);
