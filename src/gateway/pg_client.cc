@@ -10,7 +10,6 @@ namespace {
 
 constexpr size_t send_queue_max = 256U << 10;
 constexpr uint64_t recorder_patience_ns = 2'000'000'000;
-constexpr uint64_t terminate_patience_ns = 60'000'000'000;
 constexpr uint64_t catalog_patience_ns = 5'000'000'000;
 
 }  // namespace
@@ -211,7 +210,7 @@ PgSession::Next PgSession::take_message(const pg::Header& header, Bytes body) {
       // ends when the server does.
       client_terminating_ = true;
       wait_ = Wait::End;
-      lane_.reactor().set_timer(wait_timer_, terminate_patience_ns);
+      begin_leaving();
       return Next::Forward;
     case pg::Frontend::FunctionCall:
       fatal("0A000", "function calls by message (fast path) are not available through the gateway",

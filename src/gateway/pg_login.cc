@@ -275,6 +275,7 @@ bool PgSession::take_sasl() {
                 .groups = subject->groups,
                 .kind = kind_of(subject->kind),
                 .proof = Proof::AccessKey};
+  access_key_id_ = scram_->key_id();
   scram_.reset();
   authenticated();
   return false;

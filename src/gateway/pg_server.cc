@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t send_queue_max = 256U << 10;
 constexpr size_t batch_rows_max = 256;
+constexpr uint64_t undelivered_max = 256U << 10;
 constexpr size_t batch_bytes_max = 256U << 10;
 
 /// What a class of SQLSTATEs means (manual, appendix A): all that is told where a message's own text
@@ -75,6 +76,11 @@ void PgSession::pump_server() {
   io::SliceQueue& in = server_.inbox();
   LaneScratch& scratch = lane_.scratch();
   while (state_ == State::Ready) {
+    if (undelivered_ > undelivered_max) {
+      // As a server does that cannot send its rows: the statement is stopped.
+      end("client terminated and takes no more of its result");
+      return;
+    }
     if (client_.unsent() + server_run_ > send_queue_max) break;
     const size_t available = in.bytes() - server_run_;
     if (available == 0) break;
@@ -132,7 +138,12 @@ void PgSession::pump_server() {
 }
 
 void PgSession::flush_server_run() {
-  if (server_run_ == 0 || !client_.open()) return;
+  if (server_run_ == 0) return;
+  if (!client_.open()) {
+    undelivered_ += server_run_;
+    server_.inbox().drop(std::exchange(server_run_, 0));
+    return;
+  }
   bytes_to_client_ += server_run_;
   lane_.metrics().bytes_to_client.add(server_run_);
   client_.forward(server_.inbox(), std::exchange(server_run_, 0));
@@ -362,7 +373,7 @@ PgSession::Answer PgSession::take_ready(Bytes body) {
     portals_.clear();
   }
   if (const uint32_t idle = target_settings().limits.idle_timeout_ms;
-      idle != 0 && wait_ == Wait::None && client_run_durable_ == 0) {
+      idle != 0 && !leaving_) {
     lane_.reactor().set_timer(timer_, uint64_t{idle} * 1'000'000);
   }
   if (lane_.draining() && idle() && !ours) {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/text.h"
@@ -10,6 +11,7 @@
 namespace sluice::gateway {
 namespace {
 constexpr uint64_t ms = 1'000'000;
+constexpr uint64_t terminate_patience_ns = 60'000 * ms;
 constexpr uint64_t close_patience_ns = 30'000 * ms;
 // Judged or not, this much may wait in the client's inbox while the session is busy with something.
 constexpr size_t inbox_while_waiting_max = 64U << 10;
@@ -91,6 +93,11 @@ const TargetSettings& PgSession::target_settings() const {
 TargetState& PgSession::target_state() { return lane_.target_state(target_); }
 
 bool PgSession::send_client(std::vector<std::byte>& message) {
+  if (!client_.open()) {
+    undelivered_ += message.size();
+    message.clear();
+    return true;
+  }
   bytes_to_client_ += message.size();
   lane_.metrics().bytes_to_client.add(message.size());
   const bool sent = client_.write(message);
@@ -119,12 +126,24 @@ void PgSession::on_wait_timer() {
     catalog_awaited_ = true;
     wait_ = Wait::None;
     step();
-  } else if (wait_ == Wait::End) {
-    end("client terminated, and its last statement did not end");
   } else if (wait_ == Wait::Recorder || client_run_durable_ != 0) {
     fatal("57P01", "the statement could not be recorded, so it was not passed on",
           "The audit log is full or its disk does not answer; try again later.");
   }
+}
+
+bool PgSession::goodbye_waits() {
+  static constexpr std::array<std::byte, 5> terminate{std::byte{'X'}, {}, {}, {}, std::byte{4}};
+  if (!client_.open()) return false;
+  if (client_.more_to_receive()) return true;  // It may be there.
+  const io::SliceQueue& in = client_.inbox();
+  if (in.bytes() < client_run_ + terminate.size()) return false;
+  return std::ranges::equal(in.view(in.bytes() - terminate.size(), terminate.size(), lane_.scratch().header), terminate);
+}
+
+void PgSession::begin_leaving() {
+  if (std::exchange(leaving_, true)) return;
+  lane_.reactor().set_timer(timer_, terminate_patience_ns);
 }
 
 void PgSession::on_timer(io::Timer& timer) {
@@ -152,7 +171,9 @@ void PgSession::on_timer(io::Timer& timer) {
       upstream_failed("08006", "it did not answer in time");
       return;
     case State::Ready:
-      if (pipeline_.empty() && transaction_ == 'I' && wait_ == Wait::None && client_run_durable_ == 0) {
+      if (leaving_) {
+        end("client terminated, and its last statement did not end");
+      } else if (pipeline_.empty() && transaction_ == 'I' && wait_ == Wait::None && client_run_durable_ == 0) {
         fatal("57P05", "the session was idle for too long");
       } else if (const uint32_t idle = target_settings().limits.idle_timeout_ms; idle != 0) {
         lane_.reactor().set_timer(timer_, idle * ms);
@@ -229,7 +250,11 @@ void PgSession::on_closed(Side side, int error) {
   if (state_ == State::Over) return;
   if (side == Side::Client) {
     client_.forget();
-    if (client_terminating_ && state_ == State::Ready) return;
+    // What it sent before Terminate has all gone to the target, which still works on it.
+    if (client_terminating_ && state_ == State::Ready && client_run_ == 0 && client_run_durable_ == 0) {
+      step();
+      return;
+    }
     end(fmt::format("client connection lost: {}", errno_text(error)));
     return;
   }
@@ -255,8 +280,12 @@ void PgSession::step() {
   stepping_ = false;
   if (state_ == State::Closing || state_ == State::Over) return;
   if (client_ended_ && !client_terminating_) {
-    end("client closed the connection");
-    return;
+    // Who says goodbye in good manners has what it sent before done, as at the server itself.
+    if (state_ != State::Ready || !goodbye_waits()) {
+      end("client closed the connection");
+      return;
+    }
+    begin_leaving();
   }
   if (client_terminating_ && server_ended_) {
     end("client terminated");
@@ -278,7 +307,10 @@ void PgSession::step() {
 }
 
 void PgSession::update_reading() {
-  if (!client_.open()) return;
+  if (!client_.open()) {
+    if (state_ == State::Ready) server_.set_reading(true);  // Its answers are dropped as they come.
+    return;
+  }
   if (state_ != State::Ready) {
     client_.set_reading(client_.inbox().bytes() < inbox_while_waiting_max);
     return;
@@ -305,7 +337,12 @@ void PgSession::on_recorder_progress() {
 void PgSession::on_keys_changed() {
   if (principal_.proof != Proof::AccessKey || state_ < State::Resolving) return;
   const AccessSubject* subject = lane_.snapshots().keys ? lane_.snapshots().keys->find(principal_.subject) : nullptr;
-  if (subject != nullptr && has_live_key(*subject, lane_.reactor().unix_ns() / 1'000'000'000)) return;
+  const int64_t now_s = lane_.reactor().unix_ns() / 1'000'000'000;
+  if (subject != nullptr && std::ranges::any_of(subject->keys, [&](const AccessKey& key) {
+        return key.id == access_key_id_ && is_live(key, now_s);
+      })) {
+    return;
+  }
   // What is running upstream must not run on for somebody whose access has ended.
   terminate("57P01", "access was revoked");
 }

@@ -112,6 +112,9 @@ class PgSession final : private io::Timer::Client {
   void finish_closing();
   void on_wait_timer();
   void out_of_buffers();
+  /// The client has closed its side, and the last that it sent is Terminate.
+  [[nodiscard]] bool goodbye_waits();
+  void begin_leaving();
   bool send_client(std::vector<std::byte>& message);
   bool send_server(std::vector<std::byte>& message);
   [[nodiscard]] const TargetSettings& target_settings() const;
@@ -231,7 +234,10 @@ class PgSession final : private io::Timer::Client {
   io::Timer timer_{*this};       ///< Login, idleness, closing.
   io::Timer wait_timer_{*this};  ///< What the session waits for in wait_.
   bool in_waiting_ = false;      ///< In the lane's list of those who wait for the recorder.
-  bool client_terminating_ = false;
+  bool client_terminating_ = false;  ///< Terminate has been taken.
+  bool leaving_ = false;             ///< It is on its way; timer_ holds the patience for what runs before it.
+  uint64_t undelivered_ = 0;  ///< Bytes of answers that came when the client had terminated and gone.
+  std::string access_key_id_;  ///< That proved the principal; empty: a certificate did.
   std::string absent_name_;  ///< Of a statement and a portal that do not exist; nobody can guess it.
   audit::SessionCursor cursor_;
   bool recording_ = false;  ///< session_start is written; session_end is owed.
