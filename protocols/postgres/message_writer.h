@@ -33,9 +33,8 @@ class MessageWriter : public ByteWriter {
   }
 
  private:
-  MessageWriter(std::vector<std::byte>& out, uint8_t type) : ByteWriter(out) {
+  MessageWriter(std::vector<std::byte>& out, uint8_t type) : ByteWriter(out), length_at_(size() + 1) {
     u8(type);
-    length_at_ = size();
     u32(0);
   }
   size_t length_at_ = 0;

@@ -123,6 +123,7 @@ class ScramClient {
   ScramClient(std::string_view password, ScramClientOptions options);
   ScramClient(const ScramClient&) = delete;
   ScramClient& operator=(const ScramClient&) = delete;
+  ~ScramClient() = default;
 
   /// Picks from what the server offers: -PLUS when there is channel binding. UnknownMechanism: neither.
   [[nodiscard]] Result<std::string_view, ScramError> choose(std::span<const std::string_view> offered);

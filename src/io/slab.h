@@ -18,6 +18,7 @@ inline constexpr uint32_t slab_padding = 64;
 class SlabPool;
 
 /// A view of bytes in a slab that keeps the slab alive. Cheap to move; copying adds a reference.
+// NOLINTNEXTLINE(cppcoreguidelines-special-member-functions): assignment takes its argument by value, so it also moves.
 class Slice {
  public:
   Slice() = default;

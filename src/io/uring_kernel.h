@@ -16,6 +16,8 @@ class UringKernel final : public Kernel {
   /// ring, a power of two. The error says what to allow when io_uring is switched off.
   [[nodiscard]] static Expected<std::unique_ptr<UringKernel>> create(uint32_t buffers);
   ~UringKernel() override;
+  UringKernel(const UringKernel&) = delete;
+  UringKernel& operator=(const UringKernel&) = delete;
 
   void accept(int fd, uint64_t token) override;
   void connect(int fd, const sockaddr* address, socklen_t size, uint64_t token) override;
