@@ -107,7 +107,7 @@ def gtest_count(report):
 
 
 def run_lint(folder, roots=("src", "protocols", "rules")):
-    """clang-tidy, by .clang-tidy, over each .cc below `roots`. `folder`: a build of clang's, for its compile commands."""
+    """clang-tidy, by .clang-tidy, over each .cc below `roots`. `folder`: a clang build with compile commands."""
     known = json.loads((pathlib.Path(folder) / "compile_commands.json").read_text())
     compiled = {(pathlib.Path(entry["directory"]) / entry["file"]).resolve() for entry in known}
     files = sorted(path for root in roots for path in (ROOT / root).rglob("*.cc"))
