@@ -9,6 +9,9 @@
 
 namespace sluice::sim {
 namespace build = pg::build;
+namespace {
+constexpr uint64_t reset_pause_ns = 3'000'000;
+}  // namespace
 
 std::vector<std::byte> salt() { return std::vector<std::byte>(16, std::byte{7}); }
 
@@ -131,6 +134,15 @@ void Client::leave() {
       break;
     case Leaving::Finish:
       kernel_.peer_finish(link_);
+      break;
+    case Leaving::TerminateAndReset:
+      // What it asked for is still being answered when nobody is there any more.
+      build::terminate(out);
+      say(out);
+      kernel_.after(reset_pause_ns, [this] {
+        if (!ended_) kernel_.peer_reset(link_);
+        ended_ = true;
+      });
       break;
     case Leaving::Reset:
       kernel_.peer_reset(link_);

@@ -21,7 +21,7 @@ inline constexpr uint32_t iterations = 2;
 
 class Client final : public Peer {
  public:
-  enum class Leaving : uint8_t { Properly, Finish, Reset, Terminate, WrongKey };
+  enum class Leaving : uint8_t { Properly, Finish, Reset, Terminate, WrongKey, TerminateAndReset };
   struct Plan {
     Script script;
     Leaving leaving = Leaving::Properly;

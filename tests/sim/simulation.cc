@@ -143,7 +143,7 @@ class Simulation {
       Client::Plan plan;
       plan.script = make_script(random_, static_cast<unsigned>(i), masks_);
       if (random_.once_in(4)) {
-        plan.leaving = static_cast<Client::Leaving>(random_.between(1, 4));
+        plan.leaving = static_cast<Client::Leaving>(random_.between(1, 5));
         plan.leaves_after = random_.below(plan.script.steps.size() + 1);
       }
       if (random_.once_in(5)) plan.cancels_after = random_.below(plan.script.steps.size());
