@@ -46,10 +46,22 @@ Expected<std::unique_ptr<AuditLog>> AuditLog::open(const AuditSettings& settings
   return log;
 }
 
-Expected<void> AuditLog::start(unsigned lanes, std::function<void(unsigned)> wake_lane, Environment environment) {
+Expected<std::vector<LaneRecovery>> AuditLog::recover(const AuditSettings& settings) {
+  AuditLog log;
+  log.settings_ = settings;
+  const auto left = log.take();
+  if (!left) return std::unexpected(left.error());
+  for (const uint32_t lane : *left) {
+    if (auto ok = log.retire_lane(lane, {}); !ok) return std::unexpected(ok.error());
+  }
+  if (auto ok = sync_directory(settings.directory); !ok) return std::unexpected(ok.error());
+  return std::move(log.recoveries_);
+}
+
+Expected<std::set<uint32_t>> AuditLog::take() {
   for (const std::string& directory : {settings_.directory, settings_.ring_directory})
-    if (auto ok = make_directory(directory); !ok) return ok;
-  if (auto ok = require_tmpfs(settings_.ring_directory); !ok) return ok;
+    if (auto ok = make_directory(directory); !ok) return std::unexpected(ok.error());
+  if (auto ok = require_tmpfs(settings_.ring_directory); !ok) return std::unexpected(ok.error());
   // Two processes on one log would take each other's rings for those of a crash.
   auto lock = lock_directory(settings_.directory);
   if (!lock) return std::unexpected(lock.error());
@@ -62,20 +74,36 @@ Expected<void> AuditLog::start(unsigned lanes, std::function<void(unsigned)> wak
   if (!with_log) return std::unexpected(with_log.error());
   const auto with_ring = list_rings(settings_.ring_directory);
   if (!with_ring) return std::unexpected(with_ring.error());
-  std::set<uint32_t> all(with_log->begin(), with_log->end());
-  all.insert(with_ring->begin(), with_ring->end());
-  for (uint32_t lane = 0; lane < lanes; ++lane) all.insert(lane);
+  std::set<uint32_t> left(with_log->begin(), with_log->end());
+  left.insert(with_ring->begin(), with_ring->end());
+  return left;
+}
+
+Expected<LaneEnd> AuditLog::recover_one(uint32_t lane, const CrashHook& hook) {
+  auto end = recover_lane(settings_, lane, hook);
+  if (end) recoveries_.push_back({lane, end->recovery});
+  return end;
+}
+
+Expected<void> AuditLog::retire_lane(uint32_t lane, const CrashHook& hook) {
+  if (const auto end = recover_one(lane, hook); !end) return std::unexpected(end.error());
+  ::unlink(ring_path(settings_.ring_directory, lane).c_str());
+  return {};
+}
+
+Expected<void> AuditLog::start(unsigned lanes, std::function<void(unsigned)> wake_lane, Environment environment) {
+  auto all = take();
+  if (!all) return std::unexpected(all.error());
+  for (uint32_t lane = 0; lane < lanes; ++lane) all->insert(lane);
 
   Drainer::Parameters parameters;
-  for (const uint32_t lane : all) {
-    const auto end = recover_lane(settings_, lane, environment.crash);
-    if (!end) return std::unexpected(end.error());
-    recoveries_.push_back({lane, end->recovery});
-    if (lane >= lanes) {
-      // A lane of a run that had more of them: its records are in the segments now.
-      ::unlink(ring_path(settings_.ring_directory, lane).c_str());
+  for (const uint32_t lane : *all) {
+    if (lane >= lanes) {  // Of a run that had more of them.
+      if (auto ok = retire_lane(lane, environment.crash); !ok) return ok;
       continue;
     }
+    const auto end = recover_one(lane, environment.crash);
+    if (!end) return std::unexpected(end.error());
     auto begun = begin_lane(lane, *end, environment.crash);
     if (!begun) return std::unexpected(begun.error());
     parameters.lanes.push_back(std::move(*begun));

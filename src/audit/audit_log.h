@@ -3,6 +3,7 @@
 #pragma once
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,10 @@ class AuditLog {
   [[nodiscard]] static Expected<std::unique_ptr<AuditLog>> open(const AuditSettings& settings, unsigned lanes,
                                                                 std::function<void(unsigned)> durable_callback,
                                                                 Environment environment = {});
+  /// Carries what the rings of a log that is not open still hold into its segments, ends the sessions that
+  /// nobody ended, and removes the rings: what open() does first, for `sluice audit recover`. An Error when
+  /// a gateway has the log open.
+  [[nodiscard]] static Expected<std::vector<LaneRecovery>> recover(const AuditSettings& settings);
   ~AuditLog();
   AuditLog(const AuditLog&) = delete;
   AuditLog& operator=(const AuditLog&) = delete;
@@ -61,6 +66,11 @@ class AuditLog {
 
  private:
   AuditLog() = default;
+  /// Takes the log for this process; the lanes that left something.
+  [[nodiscard]] Expected<std::set<uint32_t>> take();
+  [[nodiscard]] Expected<LaneEnd> recover_one(uint32_t lane, const CrashHook& hook);
+  /// Recovers a lane that does not go on: its records are in the segments then.
+  [[nodiscard]] Expected<void> retire_lane(uint32_t lane, const CrashHook& hook);
   [[nodiscard]] Expected<void> start(unsigned lanes, std::function<void(unsigned)> wake_lane, Environment environment);
   [[nodiscard]] Expected<Drainer::Lane> begin_lane(uint32_t lane, const LaneEnd& end, const CrashHook& hook);
 
