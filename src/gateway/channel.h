@@ -11,6 +11,9 @@
 
 namespace sluice::gateway {
 
+/// With more than this queued to a peer, what it comes from is not read.
+inline constexpr size_t send_queue_max = 256U << 10;
+
 class Channel final : private tls::Output {
  public:
   Channel(io::Reactor& reactor, LaneMetrics& metrics) : reactor_(reactor), metrics_(metrics) {}
@@ -35,7 +38,7 @@ class Channel final : private tls::Output {
   /// A message of this many bytes is needed whole: receive() goes that far beyond its usual mark.
   void want(size_t bytes) { wanted_ = bytes; }
   /// Ciphertext waits that receive() did not decrypt yet.
-  [[nodiscard]] bool more_to_receive() { return engine_ && !reactor_.inbox(id_).empty(); }
+  [[nodiscard]] bool more_to_receive() { return engine_ && open() && !reactor_.inbox(id_).empty(); }
 
   /// Forwards the first n bytes of another channel's inbox, by reference.
   void forward(io::SliceQueue& from, size_t n);
@@ -57,7 +60,7 @@ class Channel final : private tls::Output {
   void set_reading(bool on) {
     if (open()) reactor_.set_reading(id_, on);
   }
-  /// More is queued than should be: stop reading the other side.
+  /// Queued and not yet taken by the kernel.
   [[nodiscard]] size_t unsent() const { return open() ? reactor_.unsent(id_) + queued_.bytes() : 0; }
   /// Address the peer sees us under, for logs: "127.0.0.1:5432".
   [[nodiscard]] const std::string& failure() const { return failure_; }

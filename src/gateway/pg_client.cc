@@ -8,7 +8,6 @@
 namespace sluice::gateway {
 namespace {
 
-constexpr size_t send_queue_max = 256U << 10;
 constexpr uint64_t recorder_patience_ns = 2'000'000'000;
 constexpr uint64_t catalog_patience_ns = 5'000'000'000;
 
@@ -46,6 +45,10 @@ void PgSession::pump_client() {
       const pg::Header large{
           .type = std::to_integer<uint8_t>(in.view(client_run_, 1, scratch.header)[0]),
           .body_size = capped ? pg::body_size_of(in.view(client_run_, pg::header_size, scratch.header)) : 0};
+      if (capped && server_skipping_) {
+        client_skip_left_ = large.frame_size();  // As take_message() does with what fits.
+        continue;
+      }
       if (header.error() == pg::FrameError::OverBindCap && target_settings().large_parameters_hash) {
         const Next next = take_large_bind(large);
         if (next == Next::Forward) {
@@ -56,10 +59,7 @@ void PgSession::pump_client() {
         if (!apply(next, 0)) break;
         continue;
       }
-      const Next next =
-          capped ? over_cap({.type = std::to_integer<uint8_t>(in.view(client_run_, 1, scratch.header)[0]),
-                             .body_size = pg::body_size_of(in.view(client_run_, pg::header_size, scratch.header))})
-                 : protocol_violation(pg::explain(header.error()));
+      const Next next = capped ? over_cap(large) : protocol_violation(pg::explain(header.error()));
       if (!apply(next, 0)) return;
       continue;
     }
@@ -208,7 +208,6 @@ PgSession::Next PgSession::take_message(const pg::Header& header, Bytes body) {
       }
       // What was sent before it is still the server's to do: Terminate goes behind it, and the session
       // ends when the server does.
-      client_terminating_ = true;
       wait_ = Wait::End;
       begin_leaving();
       return Next::Forward;
@@ -308,11 +307,6 @@ PgSession::Next PgSession::take_copy(const pg::Header& header, Bytes body) {
 }
 
 PgSession::Next PgSession::over_cap(const pg::Header& header) {
-  if (server_skipping_) {
-    client_skip_left_ = header.frame_size();
-    lane_.scratch().out.clear();
-    return Next::Replaced;
-  }
   Statement statement;
   statement.id = next_statement_id_++;
   statement.text = fmt::format("text over the cap, {} bytes", header.body_size);

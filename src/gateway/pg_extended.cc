@@ -107,11 +107,6 @@ PgSession::Next PgSession::take_bind(Bytes body) {
 PgSession::Next PgSession::take_large_bind(const pg::Header& header) {
   // The names come first and are short; the rest is counted and hashed as it passes.
   constexpr size_t names_size_max = 1024;
-  if (server_skipping_) {
-    client_skip_left_ = header.frame_size();
-    lane_.scratch().out.clear();
-    return Next::Replaced;
-  }
   const io::SliceQueue& in = client_.inbox();
   const size_t here = std::min<size_t>({in.bytes() - client_run_ - pg::header_size, header.body_size, names_size_max});
   const auto names = pg::bind_names(in.view(client_run_ + pg::header_size, here, lane_.scratch().message));

@@ -11,7 +11,6 @@
 namespace sluice::gateway {
 namespace {
 
-constexpr size_t send_queue_max = 256U << 10;
 constexpr size_t batch_rows_max = 256;
 constexpr uint64_t undelivered_max = 256U << 10;
 constexpr size_t batch_bytes_max = 256U << 10;

@@ -251,7 +251,7 @@ void PgSession::on_closed(Side side, int error) {
   if (side == Side::Client) {
     client_.forget();
     // What it sent before Terminate has all gone to the target, which still works on it.
-    if (client_terminating_ && state_ == State::Ready && client_run_ == 0 && client_run_durable_ == 0) {
+    if (wait_ == Wait::End && state_ == State::Ready && client_run_ == 0 && client_run_durable_ == 0) {
       step();
       return;
     }
@@ -279,7 +279,7 @@ void PgSession::step() {
   }
   stepping_ = false;
   if (state_ == State::Closing || state_ == State::Over) return;
-  if (client_ended_ && !client_terminating_) {
+  if (client_ended_ && wait_ != Wait::End) {
     // Who says goodbye in good manners has what it sent before done, as at the server itself.
     if (state_ != State::Ready || !goodbye_waits()) {
       end("client closed the connection");
@@ -287,13 +287,13 @@ void PgSession::step() {
     }
     begin_leaving();
   }
-  if (client_terminating_ && server_ended_) {
+  if (wait_ == Wait::End && server_ended_) {
     end("client terminated");
     return;
   }
   // What the target said last is passed on first: its inbox still holds whatever the client was too
   // slow to take. Below the high mark nothing is held back, and no on_drained() would come.
-  if (server_ended_ && (state_ != State::Ready || client_.unsent() <= (256U << 10))) {
+  if (server_ended_ && (state_ != State::Ready || client_.unsent() <= send_queue_max)) {
     if (state_ == State::Ready && server_said_fatal_) {
       end("the target ended the session");
     } else if (state_ == State::Ready) {
@@ -308,7 +308,9 @@ void PgSession::step() {
 
 void PgSession::update_reading() {
   if (!client_.open()) {
-    if (state_ == State::Ready) server_.set_reading(true);  // Its answers are dropped as they come.
+    if (state_ != State::Ready) return;
+    server_.set_reading(true);  // Its answers are dropped as they come.
+    if (server_.more_to_receive()) lane_.reactor().wake(server_.id());
     return;
   }
   if (state_ != State::Ready) {
@@ -316,11 +318,11 @@ void PgSession::update_reading() {
     return;
   }
   const bool waiting = wait_ != Wait::None || client_run_durable_ != 0 || pipeline_.full();
-  const bool target_slow = server_.unsent() > (256U << 10);
+  const bool target_slow = server_.unsent() > send_queue_max;
   client_.set_reading(!target_slow && !(waiting && client_.inbox().bytes() > inbox_while_waiting_max));
-  server_.set_reading(client_.unsent() <= (256U << 10));
+  server_.set_reading(client_.unsent() <= send_queue_max);
   if (!waiting && !target_slow && client_.more_to_receive()) lane_.reactor().wake(client_.id());
-  if (client_.unsent() <= (256U << 10) && server_.more_to_receive()) lane_.reactor().wake(server_.id());
+  if (client_.unsent() <= send_queue_max && server_.more_to_receive()) lane_.reactor().wake(server_.id());
 }
 
 void PgSession::on_recorder_progress() {

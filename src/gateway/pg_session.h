@@ -77,7 +77,7 @@ class PgSession final : private io::Timer::Client {
     Closing,
     Over,
   };
-  enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names, Catalog, End };
+  enum class Wait : uint8_t { None, Facts, Recorder, Probe, CopyStart, Names, Catalog, End };  // End: Terminate went.
   enum class Side : uint8_t { Client, Server };
 
   /// Gives each connection its own face towards the reactor.
@@ -234,11 +234,10 @@ class PgSession final : private io::Timer::Client {
   io::Timer timer_{*this};       ///< Login, idleness, closing.
   io::Timer wait_timer_{*this};  ///< What the session waits for in wait_.
   bool in_waiting_ = false;      ///< In the lane's list of those who wait for the recorder.
-  bool client_terminating_ = false;  ///< Terminate has been taken.
-  bool leaving_ = false;             ///< It is on its way; timer_ holds the patience for what runs before it.
-  uint64_t undelivered_ = 0;  ///< Bytes of answers that came when the client had terminated and gone.
-  std::string access_key_id_;  ///< That proved the principal; empty: a certificate did.
-  std::string absent_name_;  ///< Of a statement and a portal that do not exist; nobody can guess it.
+  bool leaving_ = false;         ///< Terminate has come or waits; timer_ holds the patience for what runs before it.
+  uint64_t undelivered_ = 0;     ///< Bytes of answers that came when the client had terminated and gone.
+  std::string access_key_id_;    ///< That proved the principal; empty: a certificate did.
+  std::string absent_name_;      ///< Of a statement and a portal that do not exist; nobody can guess it.
   audit::SessionCursor cursor_;
   bool recording_ = false;  ///< session_start is written; session_end is owed.
   bool admitted_ = false;   ///< In the ledger.
