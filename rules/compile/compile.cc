@@ -3,22 +3,37 @@
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
 
+#include <algorithm>
 #include <map>
+#include <optional>
 #include <sstream>
 
 #include "rules/compile/patterns.h"
 #include "rules/compile/rule_reader.h"
 #include "rules/compile/yaml.h"
+#include "rules/packs/packs.h"
 #include "rules/ruleset/ruleset_data.h"
 
 namespace sluice::rules {
 namespace {
 
-const YamlKeys file_keys{{"rules"}, {"version", "packs", "include", "tests"}};
+constexpr uint32_t language_version = 1;
+constexpr size_t list_items_max = 10'000;
+
+const YamlKeys file_keys{{"version", "mode", "lists", "use", "override", "rules"}, {"include", "tests"}};
+const YamlKeys pack_keys{{"description", "rules"}, {}};
+const std::vector<std::string_view> modes{"enforce", "alert"};
+
+/// One file of the operator, parsed.
+struct Document {
+  std::string path;
+  YAML::Node node;
+};
 
 struct Compilation {
-  CompiledRuleSet set;
-  std::vector<NumberedPattern> patterns;
+  const CompileContext& context;
+  YamlLists lists;
+  std::vector<ReadRule> rules;
   std::map<std::string, std::string, std::less<>> places;  // Of each id.
   std::vector<std::string> warnings;
 };
@@ -49,50 +64,173 @@ size_t count_documents(const std::string& text) {
 }
 
 // yaml-cpp reports errors by exception; they end here.
-Expected<YAML::Node> parse(const SourceFile& file, YamlErrors& errors) {
-  if (file.text.size() > source_size_max) {
-    return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", file.path, source_size_max, file.text.size()));
+Expected<YAML::Node> parse(const SourceFile& source, const YamlFile& file) {
+  if (source.text.size() > source_size_max) {
+    return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", source.path, source_size_max, source.text.size()));
   }
   try {
-    const size_t documents = count_documents(file.text);
-    if (documents == 1) return YAML::Load(file.text);
-    return fail(fmt::format("{}:1:1: expected one YAML document, found {}", file.path, documents == 0 ? "none" : "more"));
+    const size_t documents = count_documents(source.text);
+    if (documents == 1) return YAML::Load(source.text);
+    return fail(fmt::format("{}:1:1: expected one YAML document, found {}", source.path, documents == 0 ? "none" : "more"));
   } catch (const YAML::Exception& exception) {
-    return fail(errors.at(exception.mark, "expected YAML, found an error: " + exception.msg));
+    return fail(file.at(exception.mark, "expected YAML, found an error: " + exception.msg));
   }
 }
 
-void add_rule(const YAML::Node& node, const CompileContext& context, YamlErrors& errors, Compilation& out) {
-  ReadRule read = read_rule(node, context, errors, out.warnings);
-  if (errors.failed()) return;
-  const auto [place, is_new] = out.places.emplace(read.rule.id, errors.at(read.mark, ""));
+void add_rule(ReadRule read, YamlFile& file, Compilation& out) {
+  if (file.failed()) return;
+  const auto [place, is_new] = out.places.emplace(read.rule.id, read.place);
   if (!is_new) {
-    const auto where = std::string_view(place->second).substr(0, place->second.size() - 2);
-    return errors.fail(read.mark, fmt::format("expected an id of its own, found \"{}\", which {} has", read.rule.id, where));
+    return file.fail(read.mark, fmt::format("expected an id of its own, found \"{}\", which {} has", read.rule.id,
+                                            place->second));
   }
-  if (out.set.rules.size() == rules_max) {
-    return errors.fail(read.mark, fmt::format("expected at most {} rules, found more", rules_max));
+  if (out.rules.size() == rules_max) {
+    return file.fail(read.mark, fmt::format("expected at most {} rules, found more", rules_max));
   }
   if (!read.pattern.empty()) {
-    const std::string problem = check_pattern(read.pattern);
-    if (!problem.empty()) return errors.fail(read.pattern_mark, problem);
-    out.patterns.push_back({static_cast<unsigned>(out.set.rules.size()), std::move(read.pattern)});
+    const std::string problem = check_pattern(read.pattern, *read.rule.statement.pattern);
+    if (!problem.empty()) return file.fail(read.pattern_mark, problem);
   }
-  out.set.rules.push_back(std::move(read.rule));
+  out.rules.push_back(std::move(read));
 }
 
-void add_file(const YAML::Node& document, const CompileContext& context, YamlErrors& errors, Compilation& out) {
-  const YamlMap map(document, "a rule file", file_keys, errors);
-  if (errors.failed()) return;
-  if (!map.has("rules")) return errors.fail(map.mark(), "expected rules, found none");
-  const YAML::Node& rules = map["rules"];
+void add_rules(const YAML::Node& rules, bool alert, YamlFile& file, Compilation& out) {
   if (!rules.IsSequence() || rules.size() == 0) {
-    return errors.fail(rules.Mark(), fmt::format("expected a list of rules, found {}", describe(rules)));
+    return file.fail(rules.Mark(), fmt::format("expected a list of rules, found {}", describe(rules)));
   }
-  for (const auto& rule : rules) {
-    add_rule(rule, context, errors, out);
-    if (errors.failed()) return;
+  for (const auto& node : rules) {
+    ReadRule read = read_rule(node, out.context, file, out.warnings);
+    if (file.failed()) return;
+    if (alert && read.rule.kind != RuleKind::Session) read.rule.alert = true;
+    if (alert && read.rule.kind == RuleKind::Session) read.enabled = false;
+    add_rule(std::move(read), file, out);
+    if (file.failed()) return;
   }
+}
+
+// The rules of one pack under the name `as`, as `changes` (an item of `use:`, or null) wants them. Complaints
+// go to the operator's file: what ships is tried by tests.
+void add_pack(const Pack& pack, const std::string& as, const YamlMap* changes, const YAML::Mark& mark, bool alert,
+              YamlFile& file, Compilation& out) {
+  YamlFile pack_file("pack " + std::string(pack.name));
+  const YamlMap map(YAML::Load(std::string(pack.text)), "a pack", pack_keys, pack_file);
+  if (pack_file.failed()) return file.fail(mark, pack_file.first());
+  for (const auto& node : map["rules"]) {
+    ReadRule read = read_rule(node, out.context, pack_file, out.warnings);
+    if (pack_file.failed()) return file.fail(mark, pack_file.first());
+    read.rule.id = as + "/" + read.rule.id;
+    read.mark = mark;
+    read.place = file.at(mark, "");
+    read.place.resize(read.place.size() - 2);
+    if (changes != nullptr) change_rule(*changes, read, out.context, file);
+    if (alert && read.rule.kind != RuleKind::Session) read.rule.alert = true;
+    if (alert && read.rule.kind == RuleKind::Session) read.enabled = false;
+    add_rule(std::move(read), file, out);
+    if (file.failed()) return;
+  }
+}
+
+void use_pack(const YAML::Node& item, bool alert, YamlFile& file, Compilation& out) {
+  std::vector<std::string_view> known;
+  for (const Pack& pack : shipped_packs()) known.push_back(pack.name);
+  std::optional<YamlMap> changes;
+  YAML::Node name = item;
+  if (item.IsMap()) {
+    changes.emplace(item, "an item of use", change_keys(true), file);
+    if (file.failed()) return;
+    if (!changes->has("pack")) return file.fail(changes->mark(), "expected pack in an item of use, found none");
+    name = (*changes)["pack"];
+  }
+  const std::string word = read_text(name, "the name of a pack", file);
+  const auto at = std::ranges::find(known, word);
+  if (at == known.end()) {
+    return file.fail(name.Mark(), fmt::format("expected a pack ({}), found {}{}", fmt::join(known, ", "), describe(name),
+                                              suggestion(word, known)));
+  }
+  std::string as = word;
+  if (changes && changes->has("as")) {
+    as = read_text((*changes)["as"], "a name", file);
+    if (!is_id(as)) {
+      return file.fail((*changes)["as"].Mark(), fmt::format("expected letters a-z, digits and dashes, found {}",
+                                                            describe((*changes)["as"])));
+    }
+  }
+  add_pack(shipped_packs()[static_cast<size_t>(at - known.begin())], as, changes ? &*changes : nullptr, name.Mark(), alert,
+           file, out);
+}
+
+void override_rules(const YAML::Node& node, YamlFile& file, Compilation& out) {
+  if (!node.IsMap()) return file.fail(node.Mark(), fmt::format("expected rule ids with their changes, found {}", describe(node)));
+  for (const auto& entry : node) {
+    const std::string id = read_text(entry.first, "the id of a rule", file);
+    const auto at = std::ranges::find(out.rules, id, [](const ReadRule& read) -> const std::string& { return read.rule.id; });
+    if (at == out.rules.end()) {
+      std::vector<std::string_view> known;
+      for (const auto& [other, place] : out.places) known.push_back(other);
+      return file.fail(entry.first.Mark(), fmt::format("expected the id of a rule, found \"{}\"{}", id, suggestion(id, known)));
+    }
+    const YamlMap map(entry.second, "an override", change_keys(false), file);
+    if (file.failed()) return;
+    change_rule(map, *at, out.context, file);
+    if (file.failed()) return;
+  }
+}
+
+void add_lists(const YAML::Node& node, YamlFile& file, Compilation& out) {
+  if (!node.IsMap()) return file.fail(node.Mark(), fmt::format("expected named lists, found {}", describe(node)));
+  for (const auto& entry : node) {
+    const std::string name = read_text(entry.first, "the name of a list", file);
+    if (file.failed()) return;
+    std::vector<std::string> items;
+    for (YamlText& item : read_texts(entry.second, "texts", file)) items.push_back(std::move(item.text));
+    if (items.size() > list_items_max) {
+      return file.fail(entry.second.Mark(), fmt::format("expected at most {} items, found {}", list_items_max, items.size()));
+    }
+    if (!out.lists.emplace(name, std::move(items)).second) {
+      return file.fail(entry.first.Mark(), fmt::format("expected a name of its own, found \"{}\" again", name));
+    }
+  }
+}
+
+void add_file(const YamlMap& map, YamlFile& file, Compilation& out) {
+  if (map.has("version") && read_number(map["version"], UINT32_MAX, file) != language_version) {
+    return file.fail(map["version"].Mark(), fmt::format("expected version {}, found {}", language_version, describe(map["version"])));
+  }
+  bool alert = false;
+  if (map.has("mode")) {
+    const auto mode = read_choice(map["mode"], modes, file);
+    alert = mode && modes[*mode] == "alert";
+  }
+  if (!map.has("rules") && !map.has("use") && !map.has("override") && !map.has("lists")) {
+    return file.fail(map.mark(), "expected rules, found none");
+  }
+  if (map.has("use")) {
+    const YAML::Node& use = map["use"];
+    if (!use.IsSequence() || use.size() == 0) {
+      return file.fail(use.Mark(), fmt::format("expected a list of packs, found {}", describe(use)));
+    }
+    for (const auto& item : use) {
+      if (!file.failed()) use_pack(item, alert, file, out);
+    }
+  }
+  if (map.has("rules") && !file.failed()) add_rules(map["rules"], alert, file, out);
+}
+
+// In rounds over all files: a list may be named and a rule be overridden in another file than its own.
+Expected<void> read_files(const std::vector<Document>& documents, Compilation& out) {
+  const auto round = [&](std::string_view key, auto&& read) -> Expected<void> {
+    for (const Document& document : documents) {
+      YamlFile file(document.path, key == "lists" ? nullptr : &out.lists);
+      const YamlMap map(document.node, "a rule file", file_keys, file);
+      if (!file.failed() && (key.empty() || map.has(key))) read(map, file);
+      if (file.failed()) return fail(file.first());
+    }
+    return {};
+  };
+  auto read = round("lists", [&](const YamlMap& map, YamlFile& file) { add_lists(map["lists"], file, out); });
+  if (read) read = round("", [&](const YamlMap& map, YamlFile& file) { add_file(map, file, out); });
+  if (read) read = round("override", [&](const YamlMap& map, YamlFile& file) { override_rules(map["override"], file, out); });
+  return read;
 }
 
 Digest hash_of(std::span<const SourceFile> files) {
@@ -109,23 +247,35 @@ Digest hash_of(std::span<const SourceFile> files) {
 
 Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> files, const CompileContext& context,
                                                  uint64_t generation, std::vector<std::string>* warnings) {
-  Compilation compilation;
-  for (const SourceFile& file : files) {
-    YamlErrors errors(file.path);
-    const auto document = parse(file, errors);
-    if (!document) return std::unexpected(document.error());
-    add_file(*document, context, errors, compilation);
-    if (errors.failed()) return fail(errors.first());
+  std::vector<Document> documents;
+  for (const SourceFile& source : files) {
+    YamlFile file(source.path);
+    const auto node = parse(source, file);
+    if (!node) return std::unexpected(node.error());
+    documents.push_back({source.path, *node});
   }
-  auto patterns = compile_patterns(compilation.patterns);
-  if (!patterns) return std::unexpected(patterns.error());
+  Compilation compilation{.context = context};
+  if (auto read = read_files(documents, compilation); !read) return std::unexpected(read.error());
+
+  auto data = std::make_unique<CompiledRuleSet>();
+  std::array<std::vector<NumberedPattern>, pattern_text_count> patterns;
+  for (ReadRule& read : compilation.rules) {
+    if (!read.enabled) continue;
+    if (read.rule.statement.pattern) {
+      patterns[static_cast<size_t>(*read.rule.statement.pattern)].push_back(
+          {static_cast<unsigned>(data->rules.size()), std::move(read.pattern)});
+    }
+    data->rules.push_back(std::move(read.rule));
+  }
+  for (size_t i = 0; i < patterns.size(); ++i) {
+    auto compiled = compile_patterns(patterns[i]);
+    if (!compiled) return std::unexpected(compiled.error());
+    data->patterns[i] = std::move(*compiled);
+  }
   auto detectors = Detectors::make();
   if (!detectors) return std::unexpected(detectors.error());
-
-  auto data = std::make_unique<CompiledRuleSet>(std::move(compilation.set));
   data->generation = generation;
   data->hash = hash_of(files);
-  data->patterns = std::move(*patterns);
   data->detectors = std::move(*detectors);
   if (warnings != nullptr) warnings->insert(warnings->end(), compilation.warnings.begin(), compilation.warnings.end());
   return std::make_shared<const RuleSet>(std::move(data));

@@ -22,7 +22,7 @@ struct CompileContext {
 };
 
 inline constexpr size_t source_size_max = 1U << 20;
-inline constexpr size_t rules_max = 4096;
+inline constexpr size_t rules_max = 16'384;
 inline constexpr size_t pattern_size_max = 1000;
 
 /// All files together make one set; ids are unique across them. An error is one sentence that begins

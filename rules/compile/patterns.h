@@ -6,14 +6,15 @@
 
 #include "base/error.h"
 #include "rules/detect/hyperscan.h"
+#include "rules/ruleset/ruleset_data.h"
 
 namespace sluice::rules {
 
-/// Patterns see canonical text: case-insensitive, `.` takes any byte.
+/// Case-insensitive, `.` takes any byte.
 inline constexpr unsigned pattern_flags = HS_FLAG_SINGLEMATCH | HS_FLAG_CASELESS | HS_FLAG_DOTALL;
 
 /// Empty: the pattern can be used. Otherwise what is wrong with it, "expected ..., found ...".
-[[nodiscard]] std::string check_pattern(const std::string& pattern);
+[[nodiscard]] std::string check_pattern(const std::string& pattern, PatternText text);
 
 struct NumberedPattern {
   unsigned id = 0;

@@ -1,6 +1,9 @@
 #include "rules/ruleset/ruleset.h"
 
 #include <algorithm>
+#include <array>
+#include <atomic>
+#include <limits>
 
 #include "base/assert.h"
 #include "rules/ruleset/ruleset_data.h"
@@ -12,47 +15,84 @@ namespace {
 constexpr std::string_view opaque_hint =
     "It runs code whose text is not in the statement; the statements themselves can be judged one by one.";
 
-bool share_a_group(const std::vector<std::string>& a, const std::vector<std::string>& b) {
-  return std::ranges::any_of(a, [&](const std::string& group) { return std::ranges::find(b, group) != b.end(); });
-}
+constexpr std::string_view read_only_message = "this session is read-only, and the statement would end that";
 
-bool speaks_of(const Rule& rule, std::string_view target, const Principal& principal) {
+bool speaks_of(const Rule& rule, std::string_view target, const Caller& caller) {
   if (!rule.target.empty() && rule.target != target) return false;
-  if (!rule.when_groups.empty() && !share_a_group(rule.when_groups, principal.groups)) return false;
-  return !share_a_group(rule.except_groups, principal.groups);
+  return fits(rule.when, caller) && !(rule.except && fits(*rule.except, caller));
 }
 
 // An unqualified name may be the table in any schema, as long as nobody pins search_path.
 bool may_be(const RelationPattern& pattern, const RelationUse& use) {
+  using enum RelationPattern::Access;
+  if ((pattern.access == Read && !use.read) || (pattern.access == Write && !use.write)) return false;
   const bool schema_fits = pattern.schema.empty() || use.schema.empty() || pattern.schema == use.schema;
   return schema_fits && (pattern.every_name || pattern.name == use.name);
 }
 
-bool deny_matches(const StatementRule& rule, const Facts& facts, bool pattern_hit) {
+// Facts write a call as "schema.name" or "name"; a dot of a quoted name makes a longer schema, which
+// only a rule on that very name would miss: the last part decides.
+bool may_be(const FunctionPattern& pattern, std::string_view called) {
+  const size_t dot = called.rfind('.');
+  const auto schema = dot == std::string_view::npos ? std::string_view{} : called.substr(0, dot);
+  const auto name = dot == std::string_view::npos ? called : called.substr(dot + 1);
+  const bool schema_fits = pattern.schema.empty() || schema.empty() || pattern.schema == schema;
+  return schema_fits && (pattern.every_name || pattern.name == name);
+}
+
+// For deny and hold: one part that fits is enough.
+bool some_part_fits(const StatementRule& rule, const Facts& facts, bool pattern_hit) {
   // What an opaque part does is not known, so it does what the rule speaks of.
-  if (facts.opaque && (!rule.kinds.empty() || !rule.relations.empty())) return true;
+  if (facts.opaque && (!rule.kinds.empty() || !rule.relations.empty() || !rule.functions.empty())) return true;
+  if (rule.opaque && !facts.opaque) return false;
   if (!rule.kinds.empty() && !rule.kinds.intersects(facts.kinds)) return false;
   if (rule.where_absent && !facts.where_absent) return false;
+  if (rule.limit_absent && !facts.limit_absent) return false;
   const auto used = [&](const RelationPattern& pattern) {
     return std::ranges::any_of(facts.relations, [&](const RelationUse& use) { return may_be(pattern, use); });
   };
   if (!rule.relations.empty() && std::ranges::none_of(rule.relations, used)) return false;
-  return !rule.has_pattern || pattern_hit;
+  const auto called = [&](const FunctionPattern& pattern) {
+    return std::ranges::any_of(facts.functions, [&](const std::string& name) { return may_be(pattern, name); });
+  };
+  if (!rule.functions.empty() && std::ranges::none_of(rule.functions, called)) return false;
+  return !rule.pattern || pattern_hit;
 }
 
-// Admits only what it covers whole: every kind of every part, and nothing that runs unseen code.
-bool allow_matches(const StatementRule& rule, const Facts& facts, bool pattern_hit) {
-  SLUICE_ASSERT(rule.relations.empty());  // Does not compile: needs a pinned search_path.
+// A name with its schema means one relation; without, any schema's.
+bool surely_is(const RelationPattern& pattern, const RelationUse& use) {
+  using enum RelationPattern::Access;
+  if ((pattern.access == Read && use.write) || (pattern.access == Write && !use.write)) return false;
+  return !use.schema.empty() && pattern.schema == use.schema && (pattern.every_name || pattern.name == use.name);
+}
+
+// For allow: admits only what it covers whole, every kind and relation of every part, and nothing that
+// runs unseen code.
+bool every_part_fits(const StatementRule& rule, const Facts& facts, bool pattern_hit) {
   if (facts.opaque) return false;
   if (!rule.kinds.empty() && (facts.kinds.bits() & ~rule.kinds.bits()) != 0) return false;
   if (rule.where_absent && !facts.where_absent) return false;
-  return !rule.has_pattern || pattern_hit;
+  if (rule.limit_absent && !facts.limit_absent) return false;
+  const auto covered = [&](const RelationUse& use) {
+    return std::ranges::any_of(rule.relations, [&](const RelationPattern& pattern) { return surely_is(pattern, use); });
+  };
+  if (!rule.relations.empty() && !std::ranges::all_of(facts.relations, covered)) return false;
+  return !rule.pattern || pattern_hit;
 }
 
 int on_pattern(unsigned id, unsigned long long, unsigned long long, unsigned, void* context) {
   (*static_cast<std::vector<bool>*>(context))[id] = true;
   return 0;
 }
+
+void find_patterns(const hs_database_t* patterns, std::string_view text, hs_scratch_t* scratch, std::vector<bool>& hits) {
+  if (text.empty()) return;  // Its data may be null, which hs_scan() refuses.
+  const auto result =
+      hs_scan(patterns, text.data(), static_cast<unsigned>(text.size()), 0, scratch, on_pattern, &hits);
+  SLUICE_ASSERT(result == HS_SUCCESS);
+}
+
+std::atomic<uint64_t> bound_ids = 0;
 
 }  // namespace
 
@@ -68,13 +108,18 @@ void Scratch::prepare(const RuleSet& set) {
     SLUICE_ASSERT(result == HS_SUCCESS);
   };
   grow(data.detectors->database());
-  if (data.patterns) grow(data.patterns.get());
+  for (const HsDatabase& patterns : data.patterns) {
+    if (patterns) grow(patterns.get());
+  }
   if (impl_->pattern_hits.size() < data.rules.size()) impl_->pattern_hits.resize(data.rules.size());
 }
 
 RuleSet::RuleSet(std::unique_ptr<CompiledRuleSet> data) : data_(std::move(data)) {
   SLUICE_ASSERT(data_ != nullptr);
   SLUICE_ASSERT(data_->detectors != nullptr);
+  asks_for_address_ = std::ranges::any_of(data_->rules, [](const Rule& rule) {
+    return !rule.when.addresses.empty() || (rule.except && !rule.except->addresses.empty());
+  });
 }
 RuleSet::~RuleSet() = default;
 
@@ -82,16 +127,25 @@ uint64_t RuleSet::generation() const { return data_->generation; }
 const Digest& RuleSet::hash() const { return data_->hash; }
 size_t RuleSet::rule_count() const { return data_->rules.size(); }
 
-BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const Principal& principal) const {
+BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const Caller& caller) const {
   BoundRules bound;
   bound.set_ = shared_from_this();
+  bound.id_ = bound_ids.fetch_add(1, std::memory_order_relaxed) + 1;
+  bound.valid_until_unix_s_ = std::numeric_limits<int64_t>::max();
   bound.default_verdict_ = target_default;
   for (uint32_t index = 0; index < data_->rules.size(); ++index) {
     const Rule& rule = data_->rules[index];
-    if (!speaks_of(rule, target, principal)) continue;
-    if (!rule.is_result) {
+    for (const Who* who : {&rule.when, rule.except ? &*rule.except : nullptr}) {
+      if (who != nullptr) bound.valid_until_unix_s_ = std::min(bound.valid_until_unix_s_, next_change(*who, caller.unix_s));
+    }
+    if (!speaks_of(rule, target, caller)) continue;
+    if (rule.kind == RuleKind::Session) {
+      if (rule.session.read_only && bound.read_only_rule_ == BoundRules::no_rule) bound.read_only_rule_ = index;
+      continue;
+    }
+    if (rule.kind == RuleKind::Statement) {
       bound.statement_rules_.push_back(index);
-      bound.patterns_ |= rule.statement.has_pattern;
+      if (rule.statement.pattern) bound.patterns_[static_cast<size_t>(*rule.statement.pattern)] = true;
       continue;
     }
     bound.result_rules_.push_back(index);
@@ -110,39 +164,50 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
 
 bool BoundRules::bound(uint32_t rule) const { return std::ranges::binary_search(result_rules_, rule); }
 
-Decision BoundRules::judge(const Facts& facts, Scratch& scratch) const {
-  if (!facts.understood) return {Verdict::Deny, Reason::NotUnderstood, {}, {}, {}};
+Decision BoundRules::judge(const Facts& facts, std::string_view raw, Scratch& scratch) const {
+  if (!facts.understood) return {.reason = Reason::NotUnderstood};
   if (facts.guard != Guard::None && facts.guard != Guard::StatisticsOfMasked) {
-    return {Verdict::Deny, Reason::Guard, {}, explain(facts.guard), {}};
+    return {.reason = Reason::Guard, .message = explain(facts.guard)};
   }
-  if (facts.transaction_end_only) return {Verdict::Allow, Reason::Default, {}, {}, {}};
-
+  if (facts.transaction_end_only) return {.verdict = Verdict::Allow, .reason = Reason::Default};
   const CompiledRuleSet& data = set_->data();
+  if (read_only_session() && facts.leaves_read_only) {
+    return {.reason = Reason::Rule, .rule = data.rules[read_only_rule_].id, .message = read_only_message};
+  }
+
   auto& hits = scratch.impl_->pattern_hits;
-  if (patterns_) {
+  if (std::ranges::find(patterns_, true) != patterns_.end()) {
     SLUICE_ASSERT(hits.size() >= data.rules.size());
     hits.assign(hits.size(), false);
-    const auto size = static_cast<unsigned>(facts.canonical.size());
-    const auto result = hs_scan(data.patterns.get(), facts.canonical.data(), size, 0,
-                                scratch.impl_->hyperscan.get(), on_pattern, &hits);
-    SLUICE_ASSERT(result == HS_SUCCESS);
-  }
-
-  const Rule* allowing = nullptr;
-  for (const uint32_t index : statement_rules_) {
-    const Rule& rule = data.rules[index];
-    const bool pattern_hit = rule.statement.has_pattern && hits[index];
-    if (rule.statement.verdict == Verdict::Allow) {
-      if (allowing == nullptr && allow_matches(rule.statement, facts, pattern_hit)) allowing = &rule;
-    } else if (deny_matches(rule.statement, facts, pattern_hit)) {
-      const std::string_view hint = rule.statement.hint.empty() && facts.opaque ? opaque_hint : rule.statement.hint;
-      return {Verdict::Deny, Reason::Rule, rule.id, rule.statement.message, hint};
+    for (size_t i = 0; i < patterns_.size(); ++i) {
+      const std::string_view text = i == static_cast<size_t>(PatternText::Canonical) ? facts.canonical : raw;
+      if (patterns_[i]) find_patterns(data.patterns[i].get(), text, scratch.impl_->hyperscan.get(), hits);
     }
   }
-  if (allowing != nullptr) {
-    return {Verdict::Allow, Reason::Rule, allowing->id, allowing->statement.message, allowing->statement.hint};
+
+  std::array<const Rule*, static_cast<size_t>(Verdict::Count_)> first{};
+  Alerts alerts;
+  for (const uint32_t index : statement_rules_) {
+    const Rule& rule = data.rules[index];
+    const bool pattern_hit = rule.statement.pattern && hits[index];
+    const bool matches = rule.statement.verdict == Verdict::Allow ? every_part_fits(rule.statement, facts, pattern_hit)
+                                                                  : some_part_fits(rule.statement, facts, pattern_hit);
+    if (!matches) continue;
+    if (rule.alert) {
+      alerts.add(rule.id);
+      continue;
+    }
+    const Rule*& speaking = first[static_cast<size_t>(rule.statement.verdict)];
+    if (speaking == nullptr) speaking = &rule;
   }
-  return {default_verdict_, Reason::Default, {}, {}, {}};
+  for (const Verdict verdict : {Verdict::Deny, Verdict::Hold, Verdict::Allow}) {
+    const Rule* rule = first[static_cast<size_t>(verdict)];
+    if (rule == nullptr) continue;
+    const bool unseen = verdict != Verdict::Allow && rule->statement.hint.empty() && facts.opaque;
+    return {verdict, Reason::Rule, rule->id, rule->statement.message,
+            unseen ? opaque_hint : std::string_view(rule->statement.hint), alerts};
+  }
+  return {.verdict = default_verdict_, .reason = Reason::Default, .alerts = alerts};
 }
 
 }  // namespace sluice::rules

@@ -18,6 +18,7 @@
 #include "model/verdict.h"
 #include "rules/detect/data_type.h"
 #include "rules/mask/mask_spec.h"
+#include "rules/ruleset/who.h"
 
 namespace sluice::rules {
 
@@ -63,13 +64,21 @@ struct MaskPlan {
   bool passes_all = false;  ///< Every column is Pass: rows may be forwarded unseen.
 };
 
-/// The rules that speak of one (target, principal). Resolved at login and again at a new generation;
-/// holds a reference to its RuleSet. Const and thread-compatible.
+/// The rules that speak of one (target, caller). Resolved at login, at a new generation and when a time
+/// window opens or closes; holds a reference to its RuleSet. Const and thread-compatible.
 class BoundRules {
  public:
-  /// Judges one text. Deny beats allow whatever the order of rules; then the target's default.
+  /// Judges one text; `raw` is what patterns on raw text see. Deny beats hold beats allow whatever the
+  /// order of rules; then the target's default. Rules that only alert are in `alerts` and change nothing.
   /// The always-on guard is included. `facts.understood` must hold.
-  [[nodiscard]] Decision judge(const Facts& facts, Scratch& scratch) const;
+  [[nodiscard]] Decision judge(const Facts& facts, std::string_view raw, Scratch& scratch) const;
+
+  /// From this second on bind again: a time window of some rule opens or closes. INT64_MAX: never.
+  [[nodiscard]] int64_t valid_until_unix_s() const { return valid_until_unix_s_; }
+  /// Unlike that of any other BoundRules of this process; never 0.
+  [[nodiscard]] uint64_t id() const { return id_; }
+  /// Some rule wants the session at the target to be in read-only transactions.
+  [[nodiscard]] bool read_only_session() const { return read_only_rule_ != no_rule; }
 
   /// Some value or column mask may apply to this principal's results.
   [[nodiscard]] bool masks_live() const { return value_masks_ || column_masks_; }
@@ -100,12 +109,17 @@ class BoundRules {
   [[nodiscard]] bool names_masked_column(const Facts& facts) const;
   [[nodiscard]] ColumnPlan plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const;
 
+  static constexpr uint32_t no_rule = UINT32_MAX;
+
   std::shared_ptr<const RuleSet> set_;
+  uint64_t id_ = 0;
+  int64_t valid_until_unix_s_ = 0;
+  uint32_t read_only_rule_ = no_rule;
   std::vector<uint32_t> statement_rules_;  ///< Indexes of rules for this target and principal, rising.
   std::vector<uint32_t> result_rules_;
   TypeSet value_types_;                    ///< Types that some result rule speaks of, and how it masks them.
   std::array<MaskSpec, data_type_count> value_specs_{};
-  bool patterns_ = false;                  ///< Some statement rule has a pattern.
+  std::array<bool, 2> patterns_{};         ///< By PatternText: some statement rule has such a pattern.
   Verdict default_verdict_ = Verdict::Deny;
   bool value_masks_ = false;
   bool column_masks_ = false;
@@ -121,11 +135,14 @@ class RuleSet : public std::enable_shared_from_this<RuleSet> {
   [[nodiscard]] uint64_t generation() const;      ///< Grows with every published set.
   [[nodiscard]] const Digest& hash() const;       ///< SHA-256 of the sources; what records carry.
   [[nodiscard]] size_t rule_count() const;
-  [[nodiscard]] BoundRules bind(std::string_view target, Verdict target_default, const Principal& principal) const;
+  [[nodiscard]] BoundRules bind(std::string_view target, Verdict target_default, const Caller& caller) const;
+  /// Some rule asks for the client's address.
+  [[nodiscard]] bool asks_for_address() const { return asks_for_address_; }
   [[nodiscard]] const CompiledRuleSet& data() const { return *data_; }
 
  private:
   std::unique_ptr<CompiledRuleSet> data_;
+  bool asks_for_address_ = false;
 };
 
 /// One value of a row. `size` -1: NULL.

@@ -1,7 +1,9 @@
 // The insides of a compiled rule set: what rules/compile fills in and this folder reads. Immutable
 // once a RuleSet owns it.
 #pragma once
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,11 +14,20 @@
 #include "rules/detect/detectors.h"
 #include "rules/detect/hyperscan.h"
 #include "rules/mask/mask_spec.h"
+#include "rules/ruleset/who.h"
 
 namespace sluice::rules {
 
 /// Names as the server stores them: folded and unquoted.
 struct RelationPattern {
+  enum class Access : uint8_t { Any, Read, Write };
+  std::string schema;        ///< Empty: in any schema.
+  std::string name;
+  bool every_name = false;   ///< schema.*
+  Access access = Access::Any;
+};
+
+struct FunctionPattern {
   std::string schema;        ///< Empty: in any schema.
   std::string name;
   bool every_name = false;   ///< schema.*
@@ -28,11 +39,22 @@ struct ColumnName {
   std::string column;
 };
 
+/// Which text of a statement a pattern is matched against.
+enum class PatternText : uint8_t {
+  Canonical,  ///< Comments gone, case folded, literals as placeholders.
+  Raw,        ///< As the client sent it; where it holds a password, with that blanked.
+  Count_
+};
+inline constexpr size_t pattern_text_count = static_cast<size_t>(PatternText::Count_);
+
 struct StatementRule {
-  KindSet kinds;                         ///< Empty: any.
+  KindSet kinds;                         ///< Some part is one of them; empty: any.
   bool where_absent = false;
-  std::vector<RelationPattern> relations;  ///< Empty: any. Deny rules only.
-  bool has_pattern = false;              ///< The expression with this rule's index in `patterns`.
+  bool limit_absent = false;
+  bool opaque = false;                   ///< Runs code whose text is not in the statement.
+  std::vector<RelationPattern> relations;  ///< One of them is used so; empty: any.
+  std::vector<FunctionPattern> functions;  ///< One of them is called; empty: any.
+  std::optional<PatternText> pattern;    ///< The expression with this rule's index in `patterns`.
   Verdict verdict = Verdict::Deny;
   std::string message;
   std::string hint;
@@ -44,21 +66,30 @@ struct ResultRule {
   MaskSpec mask;
 };
 
+struct SessionRule {
+  bool read_only = false;  ///< The session at the target begins, and stays, in read-only transactions.
+};
+
+enum class RuleKind : uint8_t { Statement, Result, Session };
+
 struct Rule {
-  std::string id;
+  std::string id;                          ///< Of a pack's rule: "pack/id".
   std::string target;                      ///< Empty: every target.
-  std::vector<std::string> when_groups;    ///< Empty: everybody.
-  std::vector<std::string> except_groups;
-  bool is_result = false;                  ///< Which of the two below speaks.
+  Who when;
+  std::optional<Who> except;
+  bool alert = false;                      ///< Matches are recorded, nothing else happens.
+  RuleKind kind = RuleKind::Statement;     ///< Which of these speaks.
   StatementRule statement;
   ResultRule result;
+  SessionRule session;
 };
 
 struct CompiledRuleSet {
   uint64_t generation = 0;
   Digest hash{};
   std::vector<Rule> rules;     ///< In the order of the sources.
-  HsDatabase patterns;         ///< Null: no rule has one. Expression ids are indexes into `rules`.
+  /// By PatternText; null: no rule has one. Expression ids are indexes into `rules`.
+  std::array<HsDatabase, pattern_text_count> patterns;
   std::shared_ptr<const Detectors> detectors;
 };
 

@@ -8,6 +8,7 @@ namespace sluice::rules::sql {
 namespace {
 
 constexpr std::string_view settings_prefix = "sluice.";
+constexpr std::string_view transaction_read_only = "transaction_read_only";
 
 // PostgreSQL compares encoding names by their letters and digits alone.
 bool is_utf8(std::string_view encoding) {
@@ -53,6 +54,16 @@ std::string role_text(JsonObject role) {
   return folded(type);
 }
 
+// READ ONLY comes as the constant 1, READ WRITE as 0.
+bool is_one(JsonObject option) {
+  const auto value = field(option, "arg");
+  const auto constant = value ? as_node(*value, "A_Const") : std::nullopt;
+  const auto number = constant ? object_field(*constant, "ival") : std::nullopt;
+  const auto ival = number ? field(*number, "ival") : std::nullopt;
+  int64_t one = 0;
+  return ival && ival->get_int64().get(one) == simdjson::SUCCESS && one == 1;
+}
+
 }  // namespace
 
 // `value_known` false: the value is computed, so it may be any.
@@ -63,6 +74,8 @@ void Walker::setting(std::string_view name, std::string_view value, bool value_k
   const bool pinned = (low == "client_encoding" && !(value_known && is_utf8(value))) ||
                       (low == "standard_conforming_strings" && !(value_known && is_on(value)));
   if (pinned) collect_.guard(Guard::PinnedSetting, low);
+  const bool read_only = low == transaction_read_only || low == "default_transaction_read_only";
+  if (read_only && !(value_known && is_on(value))) collect_.leaves_read_only();
 }
 
 // SET name TO DEFAULT and RESET, RESET ALL and DISCARD ALL included, go back to what the session began
@@ -72,6 +85,9 @@ void NodeHandlers::set(Walker& walker, JsonObject node, Use) {
   const bool identity = name == "role" || name == "session_authorization";
   walker.collect_.kind(identity ? StatementKind::SetRole : StatementKind::Set);
   if (name.starts_with(settings_prefix)) walker.collect_.guard(Guard::SluiceSetting, name);
+
+  // Its own reset value is off, whatever the session began with.
+  if (name == transaction_read_only && text_field(node, "kind") != "VAR_SET_VALUE") walker.collect_.leaves_read_only();
 
   const auto arguments = array_field(node, "args");
   if (text_field(node, "kind") == "VAR_SET_VALUE" && arguments) {
@@ -156,8 +172,9 @@ void NodeHandlers::subscription(Walker& walker, JsonObject node, Use use) {
   walker.walk_fields("CreateSubscriptionStmt", node, use);
 }
 
-// Options of roles, servers, mappings and the like: name and value.
+// Options of transactions, roles, servers, mappings and the like: name and value.
 void NodeHandlers::option(Walker& walker, JsonObject node, Use use) {
+  if (text_field(node, "defname") == transaction_read_only && !is_one(node)) walker.collect_.leaves_read_only();
   const auto value = field(node, "arg");
   if (value && names_secret(text_field(node, "defname")) && as_node(*value, "String")) {
     walker.collect_.secret_after(location_field(node).value_or(UINT32_MAX));

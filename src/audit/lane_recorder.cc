@@ -84,7 +84,8 @@ void LaneRecorder::wake_slow(DrainerState state) {
 }
 
 template <typename Fill>
-void LaneRecorder::append(RecordType type, SessionCursor& cursor, int64_t unix_ns, size_t payload, Fill fill) {
+void LaneRecorder::append(RecordType type, SessionCursor& cursor, int64_t unix_ns, size_t payload, Fill fill,
+                          uint16_t version) {
   const auto size = static_cast<uint32_t>(record_size(payload));
   std::byte* at = producer_.begin(size);
   const uint64_t lsn = producer_.head();
@@ -93,7 +94,7 @@ void LaneRecorder::append(RecordType type, SessionCursor& cursor, int64_t unix_n
                             .crc = 0,
                             .payload_size = static_cast<uint32_t>(payload),
                             .type = type,
-                            .version = payload_version,
+                            .version = version,
                             .flags = 0,
                             .time_unix_ns = unix_ns,
                             .session = cursor.id,
@@ -158,7 +159,7 @@ bool LaneRecorder::intent(SessionCursor& cursor, const Intent& r, int64_t unix_n
     statements_.add(cursor.id, r.statement_id, segment);
   }
   append(RecordType::Intent, cursor, unix_ns, intent_plan.payload_size,
-         [&](std::byte* at) { encode(at, r, intent_plan); });
+         [&](std::byte* at) { encode(at, r, intent_plan); }, intent_plan.version);
   open_intents_ += 1;
   return true;
 }

@@ -52,7 +52,8 @@ class LaneRecorder final : public Recorder {
 
  private:
   template <typename Fill>
-  void append(RecordType type, SessionCursor& cursor, int64_t unix_ns, size_t payload, Fill fill);
+  void append(RecordType type, SessionCursor& cursor, int64_t unix_ns, size_t payload, Fill fill,
+              uint16_t version = payload_version);
   /// False, and noted, when `size` bytes do not fit beside what is promised to others.
   [[nodiscard]] bool room_for(uint64_t size, uint64_t promised);
   [[nodiscard]] static uint64_t promised(uint64_t sessions, uint64_t intents);

@@ -62,6 +62,7 @@ struct Intent {
   Reason reason = Reason::NoDecision;
   std::string_view rule;
   uint64_t rule_generation = 0;
+  Alerts alerts{};                   ///< Rules that matched and only alert.
 };
 
 struct Outcome {

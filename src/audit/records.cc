@@ -16,6 +16,8 @@ constexpr size_t intent_fixed_size = 8 + 8 + 4 + 4 + 4;
 constexpr uint8_t statement_digest_flag = 1;
 constexpr uint8_t statement_cut_flag = 2;
 constexpr uint8_t intent_rest_flag = 1;
+constexpr uint8_t intent_alerts_flag = 2;  // Since version 2 of its payload.
+constexpr uint16_t intent_version_max = 2;
 constexpr uint8_t outcome_success_flag = 1;
 constexpr uint8_t outcome_from_client_flag = 2;
 
@@ -221,12 +223,32 @@ Decoded<StatementView> decode_statement(Bytes payload, uint16_t version) {
   return v;
 }
 
+namespace {
+
+std::string text_of(const Alerts& alerts) {
+  std::string text;
+  const size_t kept = std::min<size_t>(alerts.count, Alerts::kept_max);
+  for (size_t i = 0; i < kept; ++i) {
+    if (i > 0) text += ',';
+    text += alerts.rules[i];
+  }
+  if (alerts.count > kept) text += ",+" + std::to_string(alerts.count - kept);
+  return text;
+}
+
+}  // namespace
+
 IntentPlan plan(const Intent& r, size_t payload_max) {
   // Bind and FunctionCall count both in 16 bits, so more cannot have been framed.
   SLUICE_ASSERT(r.parameters.size() <= UINT16_MAX && r.parameter_formats.size() <= UINT16_MAX);
   IntentPlan p;
   p.payload_size =
       intent_fixed_size + text_size(r.name, peer_text_max) + text_size(r.rule, rule_text_max);
+  if (r.verdict == Verdict::Hold || r.alerts.count > 0) p.version = intent_version_max;
+  if (r.alerts.count > 0) {
+    p.alerts = text_of(r.alerts);
+    p.payload_size += text_size(p.alerts, alerts_text_max);
+  }
   p.payload_size += sizeof(int16_t) * r.parameter_formats.size();
   SLUICE_ASSERT(p.payload_size + rest_size <= payload_max);
   size_t all = p.payload_size;
@@ -254,11 +276,12 @@ void encode(std::byte* at, const Intent& r, const IntentPlan& p) {
   out.put(static_cast<uint8_t>(r.kind));
   out.put(static_cast<uint8_t>(r.verdict));
   out.put(static_cast<uint8_t>(r.reason));
-  out.put(rest ? intent_rest_flag : uint8_t{0});
+  out.put(static_cast<uint8_t>((rest ? intent_rest_flag : 0) | (p.alerts.empty() ? 0 : intent_alerts_flag)));
   out.put(static_cast<uint32_t>(r.parameters.size()));
   out.put(static_cast<uint32_t>(r.parameter_formats.size()));
   out.text(r.name, peer_text_max);
   out.text(r.rule, rule_text_max);
+  if (!p.alerts.empty()) out.text(p.alerts, alerts_text_max);
   for (const int16_t format : r.parameter_formats) out.put(format);
   if (rest) {
     out.put(p.parameters_kept);
@@ -290,7 +313,9 @@ std::optional<ParameterView> next_parameter(Bytes& parameters) {
 }
 
 Decoded<IntentView> decode_intent(Bytes payload, uint16_t version) {
-  if (version != 1) return std::unexpected(RecordError::UnknownVersion);
+  if (version == 0 || version > intent_version_max) return std::unexpected(RecordError::UnknownVersion);
+  const auto verdict_max = static_cast<uint8_t>(version == 1 ? Verdict::Allow : Verdict::Hold);
+  const uint8_t known_flags = version == 1 ? intent_rest_flag : intent_rest_flag | intent_alerts_flag;
   LeReader in(payload);
   IntentView v;
   v.statement_id = in.get<uint64_t>();
@@ -301,8 +326,8 @@ Decoded<IntentView> decode_intent(Bytes payload, uint16_t version) {
   const auto flags = in.get<uint8_t>();
   v.parameter_count = in.get<uint32_t>();
   const auto format_count = in.get<uint32_t>();
-  if (kind > static_cast<uint8_t>(IntentKind::FunctionCall) || verdict > static_cast<uint8_t>(Verdict::Allow) ||
-      reason > static_cast<uint8_t>(Reason::CatalogStale) || flags > intent_rest_flag ||
+  if (kind > static_cast<uint8_t>(IntentKind::FunctionCall) || verdict > verdict_max ||
+      reason >= static_cast<uint8_t>(Reason::Count_) || (flags & ~known_flags) != 0 ||
       v.parameter_count > UINT16_MAX || format_count > UINT16_MAX)
     return std::unexpected(RecordError::BadValue);
   v.kind = static_cast<IntentKind>(kind);
@@ -311,9 +336,10 @@ Decoded<IntentView> decode_intent(Bytes payload, uint16_t version) {
   v.format_count = static_cast<uint16_t>(format_count);
   v.name = in.text();
   v.rule = in.text();
+  if ((flags & intent_alerts_flag) != 0) v.alerts = in.text();
   v.formats = in.bytes(2 * size_t{v.format_count});
   v.parameters_kept = v.parameter_count;
-  if (flags == intent_rest_flag) {
+  if ((flags & intent_rest_flag) != 0) {
     v.parameters_kept = in.get<uint32_t>();
     v.rest_size = in.get<uint64_t>();
     v.rest_sha256 = in.get<Digest>();

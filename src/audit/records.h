@@ -14,6 +14,7 @@ namespace sluice::audit {
 inline constexpr size_t peer_text_max = 1024;
 inline constexpr size_t groups_text_max = 4096;
 inline constexpr size_t rule_text_max = 256;
+inline constexpr size_t alerts_text_max = 1024;
 inline constexpr size_t tag_text_max = 64;
 inline constexpr size_t sqlstate_text_max = 8;
 inline constexpr size_t end_reason_max = 160;
@@ -78,6 +79,8 @@ void encode(std::byte* at, const Statement&, size_t text_max);
 struct IntentPlan {
   size_t payload_size = 0;
   uint32_t parameters_kept = 0;
+  std::string alerts;       ///< Their ids, comma-separated, and "+n" for those not kept.
+  uint16_t version = 1;     ///< 2 where there are alerts or the verdict is Hold, which version 1 cannot say.
 };
 /// `payload_max` must be at least intent_payload_max_min: 65,535 formats and the fixed parts always fit.
 [[nodiscard]] IntentPlan plan(const Intent&, size_t payload_max);
@@ -124,6 +127,7 @@ struct IntentView {
   Verdict verdict = Verdict::Deny;
   Reason reason = Reason::NoDecision;
   Text name, rule;
+  Text alerts;                    ///< Rules that only alert; comma-separated.
   uint32_t parameter_count = 0;   ///< As sent.
   uint32_t parameters_kept = 0;   ///< In `parameters`; fewer than sent only when they were too large together.
   uint64_t rest_size = 0;         ///< Bytes of the values that were not kept.

@@ -24,7 +24,7 @@ bool take_intent(SessionSummary& s, const LogRecord& record) {
   const bool runs =
       v->kind == IntentKind::Query || v->kind == IntentKind::Execute || v->kind == IntentKind::FunctionCall;
   s.statements += runs ? 1 : 0;
-  s.denied += v->verdict == Verdict::Deny ? 1 : 0;
+  s.denied += v->verdict != Verdict::Allow ? 1 : 0;
   return true;
 }
 

@@ -129,9 +129,10 @@ std::string utc_time(int64_t unix_ns) {
 }
 
 std::string Transcript::intent_text(const IntentView& v, uint64_t seq) const {
-  std::string out = fmt::format("#{} {}", seq, v.verdict == Verdict::Allow ? "allow" : "DENY");
+  std::string out = fmt::format("#{} {}", seq, v.verdict == Verdict::Allow ? "allow" : v.verdict == Verdict::Hold ? "HOLD" : "DENY");
   out += v.reason == Reason::Rule ? fmt::format(" (rule {}, set {})", shown(v.rule), v.rule_generation)
                                   : fmt::format(" ({})", name_of(v.reason));
+  if (!v.alerts.value.empty()) out += fmt::format(" (alerts: {})", shown(v.alerts));
   if (!v.name.value.empty()) out += fmt::format(" [{}]", shown(v.name));
   const auto found = statements_.find(v.statement_id);
   if (found == statements_.end()) {
@@ -157,6 +158,7 @@ std::string Transcript::intent_json(const IntentView& v) const {
                     field("reason", Text{name_of(v.reason)}) + field("rule", v.rule) +
                     field("rule_generation", v.rule_generation) + field("name", v.name) +
                     field("statement_id", v.statement_id);
+  if (!v.alerts.value.empty()) out += field("alerts", v.alerts);
   if (const auto found = statements_.find(v.statement_id); found != statements_.end()) {
     const StatementText& s = found->second;
     out += field("statement", Text{s.text});

@@ -82,6 +82,7 @@ constexpr PlainFamily plain_families[] = {
     {"sluice_connections_sacrificed_total", "counter",
      "Connections closed because they stood still and held buffers that others starved for.",
      [](M m) { return m.sacrificed.get(); }},
+    {"sluice_alerts_total", "counter", "Matches of rules that only alert.", [](M m) { return m.alerts.get(); }},
     {"sluice_handshake_timeouts_total", "counter", "Connections closed before their login was complete.",
      [](M m) { return m.handshake_timeouts.get(); }},
     {"sluice_lane_rule_generation", "gauge", "Rule set that new statements are judged by.",
@@ -126,7 +127,7 @@ std::string render_metrics(const ProcessSnapshot& process, const DataPlaneStatus
     page.lanes(f.read);
   }
   page.family("sluice_statements_total", "counter", "Statements judged, by verdict.");
-  for (const Verdict v : {Verdict::Allow, Verdict::Deny}) {
+  for (const Verdict v : {Verdict::Allow, Verdict::Deny, Verdict::Hold}) {
     page.lanes([v](M m) { return m.statements[static_cast<size_t>(v)].get(); },
                fmt::format("verdict=\"{}\"", name_of(v)));
   }

@@ -47,6 +47,8 @@ std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus&
         {"logins_failed", m.logins_failed.get()},
         {"allowed", m.statements[static_cast<size_t>(Verdict::Allow)].get()},
         {"denied", m.statements[static_cast<size_t>(Verdict::Deny)].get()},
+        {"held", m.statements[static_cast<size_t>(Verdict::Hold)].get()},
+        {"alerts", m.alerts.get()},
         {"masked_cells", m.masked_cells.get()},
         {"buffers_free", m.buffers_free.get()},
         {"buffers_total", m.buffers_total.get()},

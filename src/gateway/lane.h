@@ -22,6 +22,7 @@
 #include "protocols/postgres/scram.h"
 #include "rules/ruleset/analyzer.h"
 #include "rules/ruleset/ruleset.h"
+#include "rules/ruleset/verdict_cache.h"
 #include "tls/tls.h"
 
 namespace sluice::gateway {
@@ -103,6 +104,8 @@ class Lane {
   [[nodiscard]] const Snapshots& snapshots() const { return snapshots_; }
   [[nodiscard]] TargetState& target_state(size_t target) { return targets_[target]; }
   [[nodiscard]] rules::Scratch& rule_scratch() { return rule_scratch_; }
+  [[nodiscard]] rules::BoundRulesCache& bound_rules() { return bound_rules_; }
+  [[nodiscard]] rules::VerdictCache& verdicts() { return verdicts_; }
   [[nodiscard]] rules::ResultMasker& masker() { return masker_; }
   [[nodiscard]] LaneScratch& scratch() { return scratch_; }
   [[nodiscard]] bool draining() const { return draining_; }
@@ -139,6 +142,8 @@ class Lane {
   std::vector<TargetState> targets_;
   rules::Scratch rule_scratch_;
   rules::ResultMasker masker_{rule_scratch_};
+  rules::BoundRulesCache bound_rules_;
+  rules::VerdictCache verdicts_;
   LaneScratch scratch_;
   std::vector<std::unique_ptr<PgSession>> sessions_;  // By slot; the slot is in the cancel key.
   std::vector<uint32_t> free_slots_;

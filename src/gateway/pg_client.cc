@@ -21,6 +21,10 @@ void PgSession::pump_client() {
   if (wait_ == Wait::Facts && facts_ready_) wait_ = Wait::None;
   if (wait_ != Wait::None) return;
   refresh_rules();
+  if (rules_->read_only_session() && !upstream_read_only_) {
+    terminate("57P01", "this access has become read-only: connect again");
+    return;
+  }
   if (rules_->column_masks_live() && !catalog_awaited_ && catalog() == nullptr) {
     // The first session under column rules: a moment's patience beats refusing its first statement.
     wait_ = Wait::Catalog;
@@ -253,7 +257,7 @@ PgSession::Next PgSession::take_query(Bytes body) {
   rules::FactsPtr facts;
   if (find_facts(query->text, facts) == Found::Waiting) return Next::Blocked;
   const bool again = last_query_ && last_query_->facts == facts &&
-                     last_query_->generation == rules_->rule_set().generation() && !rules_->column_masks_live();
+                     last_query_->judged_by == rules_->id() && !rules_->column_masks_live();
   if (!again) last_query_ = make_statement(query->text, std::move(facts));
   const StatementPtr statement = last_query_;
   uint64_t seq = 0;
@@ -279,7 +283,7 @@ PgSession::Next PgSession::take_query(Bytes body) {
   Entry& entry = push_entry(EntryKind::Query);
   entry.statement = statement;
   entry.intent_seq = seq;
-  if (statement->decision.verdict == Verdict::Deny) {
+  if (statement->decision.verdict != Verdict::Allow) {
     pg::build::query(out, pg::refused_text);
     auto refusal = make_refusal(*statement);
     refusal->expected_sqlstate = pg::refused_text_sqlstate;

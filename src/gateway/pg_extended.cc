@@ -53,7 +53,7 @@ PgSession::Next PgSession::take_parse(Bytes body) {
     entry.name.clear();
     return Next::Replaced;
   }
-  if (statement->decision.verdict == Verdict::Deny && !unknown) {
+  if (statement->decision.verdict != Verdict::Allow && !unknown) {
     std::vector<std::byte>& out = lane_.scratch().out;
     out.clear();
     pg::build::parse(out, parse.name, pg::refused_text);
@@ -136,7 +136,7 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
     statement->text = "unknown prepared statement";
     statement->text_is_digest = true;
     statement->decision = {.reason = Reason::NotUnderstood};
-  } else if (statement->generation != rules_->rule_set().generation() || rules_->column_masks_live()) {
+  } else if (statement->judged_by != rules_->id() || rules_->column_masks_live()) {
     judge(*statement);
   }
   uint64_t seq = 0;
@@ -145,7 +145,7 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
   Entry& entry = push_entry(EntryKind::Bind);
   entry.name = portal;
   entry.statement = statement;
-  if (statement->decision.verdict == Verdict::Deny) {
+  if (statement->decision.verdict != Verdict::Allow) {
     entry.intent_seq = seq;
     std::vector<std::byte>& out = lane_.scratch().out;
     out.clear();
@@ -214,9 +214,9 @@ PgSession::Next PgSession::take_execute(Bytes body) {
                           .expected_sqlstate = "34000"});
   }
   const StatementPtr statement = portal->statement;
-  if (statement->generation != rules_->rule_set().generation()) judge(*statement);
+  if (statement->judged_by != rules_->id()) judge(*statement);
   uint64_t seq = portal->intent_seq;
-  const bool refused = statement->decision.verdict == Verdict::Deny;
+  const bool refused = statement->decision.verdict != Verdict::Allow;
   // The Bind's record speaks for the first execution; every further one has its own.
   if ((seq == 0 || refused) && !record_intent(audit::IntentKind::Execute, *statement, execute->portal, nullptr, seq)) {
     return wait_for_recorder();

@@ -38,9 +38,10 @@ std::string deallocated_name(const Facts& facts) {
 
 void PgSession::refresh_rules() {
   const auto& set = lane_.snapshots().rules;
-  if (rules_ && rules_->rule_set().generation() == set->generation()) return;
-  rules_ = std::make_shared<const rules::BoundRules>(
-      set->bind(target_settings().name, target_settings().default_verdict, principal_));
+  const int64_t now_s = lane_.reactor().unix_ns() / 1'000'000'000;
+  if (rules_ && rules_->rule_set().generation() == set->generation() && now_s < rules_->valid_until_unix_s()) return;
+  rules_ = lane_.bound_rules().bind(set, target_settings().name, target_settings().default_verdict,
+                                    {.principal = principal_, .client_address = client_address_, .unix_s = now_s});
   masks_live_ = rules_->masks_live();
   if (rules_->column_masks_live() && lane_.shared().want_catalog)
     lane_.shared().want_catalog(target_settings(), database_);
@@ -130,6 +131,7 @@ StatementPtr PgSession::make_statement(std::string_view text, rules::FactsPtr fa
 
 void PgSession::judge(Statement& statement) {
   statement.generation = rules_->rule_set().generation();
+  statement.judged_by = rules_->id();
   if (!understood(statement)) {
     statement.decision = {.reason = statement.facts->over_cap ? Reason::TooLarge : Reason::NotUnderstood};
     return;
@@ -141,14 +143,16 @@ void PgSession::judge(Statement& statement) {
   if (facts.statement_count == 0) {
     statement.decision = {.verdict = Verdict::Allow, .reason = Reason::Default};  // Nothing runs.
   } else {
-    statement.decision = rules_->judge(facts, lane_.rule_scratch());
+    statement.decision = lane_.verdicts().judge(*rules_, statement.facts, statement.text, lane_.rule_scratch());
   }
   if (masks_live_ && statement.decision.verdict == Verdict::Allow) {
     const Catalog* known = catalog();
     statement.tainted = rules_->column_masks_live() && rules_->reads_masked(facts, known);
     const Decision masks = rules_->judge_masks(facts, known);
-    if (masks.verdict == Verdict::Deny) {
+    if (masks.verdict != Verdict::Allow) {
+      const Alerts alerts = statement.decision.alerts;
       statement.decision = masks;
+      statement.decision.alerts = alerts;
     } else if (statement.tainted && known == nullptr) {
       statement.decision = {.reason = Reason::CatalogStale,
                             .message = "the catalog of this database is not known well enough right now",
@@ -177,6 +181,7 @@ bool PgSession::record_intent(audit::IntentKind kind, const Statement& statement
       .reason = statement.decision.reason,
       .rule = statement.decision.rule,
       .rule_generation = statement.generation,
+      .alerts = statement.decision.alerts,
   };
   if (bind != nullptr) {
     intent.parameters = bind->parameters;
@@ -187,7 +192,8 @@ bool PgSession::record_intent(audit::IntentKind kind, const Statement& statement
   if (target_settings().durability == Durability::Group) intent_position_ = lane_.recorder().committed();
   if (kind != audit::IntentKind::Execute) {
     lane_.metrics().statements[static_cast<size_t>(intent.verdict)].add();
-    if (intent.verdict == Verdict::Deny) lane_.metrics().refusals[static_cast<size_t>(intent.reason)].add();
+    lane_.metrics().alerts.add(intent.alerts.count);
+    if (intent.verdict != Verdict::Allow) lane_.metrics().refusals[static_cast<size_t>(intent.reason)].add();
   }
   return true;
 }
@@ -207,6 +213,10 @@ std::unique_ptr<Refusal> PgSession::make_refusal(const Statement& statement) con
     why = fmt::format("no rule of target \"{}\" allows this statement", target_settings().name);
   }
   refusal->message = d.reason == Reason::Rule && why.empty() ? fmt::format("refused by rule {}", d.rule) : why;
+  if (d.verdict == Verdict::Hold) {
+    refusal->message = fmt::format("held by rule {}: it needs an approval, and nobody can give one through this version: {}",
+                                   d.rule, why.empty() ? "refused" : why);
+  }
   std::string kinds;
   if (understood(statement)) {
     for (uint8_t k = 0; k < static_cast<uint8_t>(StatementKind::Count_); ++k) {

@@ -23,6 +23,7 @@ struct Statement {
   rules::FactsPtr facts;  ///< Null: the grammar did not understand it.
   Decision decision;
   uint64_t generation = 0;  ///< Of the rules that decided.
+  uint64_t judged_by = 0;   ///< Their BoundRules::id(): others may decide otherwise.
   bool named = false;       ///< Prepared under a name, which SQL can reach as well.
   bool tainted = false;     ///< May read something under a column mask.
 };

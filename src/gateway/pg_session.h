@@ -233,6 +233,7 @@ class PgSession final : private io::Timer::Client {
   Channel server_;
   io::Timer timer_{*this};       ///< Login, idleness, closing.
   io::Timer wait_timer_{*this};  ///< What the session waits for in wait_.
+  bool upstream_read_only_ = false;  ///< It was opened so, and the rules keep it so.
   bool in_waiting_ = false;      ///< In the lane's list of those who wait for the recorder.
   bool leaving_ = false;         ///< Terminate has come or waits; timer_ holds the patience for what runs before it.
   uint64_t undelivered_ = 0;     ///< Bytes of answers that came when the client had terminated and gone.

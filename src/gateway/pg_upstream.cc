@@ -237,6 +237,9 @@ void PgSession::send_startup() {
       {"standard_conforming_strings", "on"},
       {"application_name", options_.application_name.empty() ? "sluice" : options_.application_name},
   };
+  refresh_rules();
+  upstream_read_only_ = rules_->read_only_session();
+  if (upstream_read_only_) parameters.emplace_back("default_transaction_read_only", "on");
   for (const auto& forwarded : options_.forwarded) parameters.push_back(forwarded);
   std::vector<std::byte> out;
   if (!pg::build::startup_message(out, parameters)) {

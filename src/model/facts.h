@@ -82,6 +82,7 @@ struct Facts {
   Guard guard = Guard::None;
   std::string guard_detail;         ///< The name that tripped the guard; empty unless guarded.
   bool transaction_end_only = false;  ///< Every statement is COMMIT, ROLLBACK or ROLLBACK TO: never refused.
+  bool leaves_read_only = false;      ///< Asks for transactions that may write, by SET, BEGIN or set_config().
   bool has_secret = false;          ///< Holds a password literal or option: see `text_to_record`.
   bool backslash_in_plain_literal = false;  ///< Read differently if standard_conforming_strings were off.
 

@@ -50,8 +50,8 @@ class DecisionHistogram {
   Counter sum_ns_;
 };
 
-inline constexpr size_t reason_count = static_cast<size_t>(Reason::CatalogStale) + 1;
-inline constexpr size_t verdict_count = static_cast<size_t>(Verdict::Allow) + 1;
+inline constexpr size_t reason_count = static_cast<size_t>(Reason::Count_);
+inline constexpr size_t verdict_count = static_cast<size_t>(Verdict::Count_);
 
 /// Aligned so that two lanes never write to one cache line.
 struct alignas(64) LaneMetrics {
@@ -59,6 +59,7 @@ struct alignas(64) LaneMetrics {
   Counter sessions_total;
   Counter logins_failed;
   std::array<Counter, verdict_count> statements;  ///< By Verdict.
+  Counter alerts;                                 ///< Matches of rules that only alert.
   std::array<Counter, reason_count> refusals;     ///< By Reason; refused statements only.
   Counter masked_cells;
   Counter rows;

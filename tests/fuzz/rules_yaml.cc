@@ -21,7 +21,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Principal principal;
   principal.groups = {"a"};
-  const BoundRules bound = (*set)->bind("orders", Verdict::Deny, principal);
+  const BoundRules bound = (*set)->bind("orders", Verdict::Deny, {.principal = principal, .client_address = "192.0.2.7:1"});
   Scratch scratch;
   scratch.prepare(**set);
   Facts facts;
@@ -30,8 +30,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   facts.kinds.add(StatementKind::Select);
   facts.relations = {{"hr", "employees", true, false}};
   facts.canonical = "select name from hr.employees where id = $1";
-  const Decision first = bound.judge(facts, scratch);
-  const Decision second = bound.judge(facts, scratch);
+  const Decision first = bound.judge(facts, "select 1", scratch);
+  const Decision second = bound.judge(facts, "select 1", scratch);
   SLUICE_ASSERT(first.verdict == second.verdict && first.rule == second.rule);
   (void)bound.judge_masks(facts, nullptr);
   (void)bound.plan({{"name", 1, 1, 25, false}}, true, nullptr);

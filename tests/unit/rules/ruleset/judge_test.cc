@@ -182,7 +182,7 @@ TEST(Judge, promise_08_two_scratches_judge_one_snapshot_independently) {
   Scratch another;
   another.prepare(*bound.set);
   EXPECT_EQ(bound.judge(facts_of({{Select}, {}, "select * from a"})).verdict, Verdict::Deny);
-  EXPECT_EQ(bound.rules.judge(facts_of({{Select}, {}, "select a from b"}), another).verdict, Verdict::Allow);
+  EXPECT_EQ(bound.rules.judge(facts_of({{Select}, {}, "select a from b"}), {}, another).verdict, Verdict::Allow);
 }
 
 TEST(Judge, a_scratch_grows_for_each_rule_set_it_meets) {
@@ -193,9 +193,10 @@ TEST(Judge, a_scratch_grows_for_each_rule_set_it_meets) {
     text += "  - {id: r" + n + ", statement: {pattern: 'table_" + n + "[a-z]{2,9}_x'}, verdict: deny}\n";
   }
   const auto large = testing::rules_of(text);
+  const Principal nobody;
   small.scratch.prepare(*large);
-  const auto bound = large->bind("orders", Verdict::Allow, {});
-  EXPECT_EQ(bound.judge(facts_of({{Select}, {}, "table_199abc_x"}), small.scratch).rule, "r199");
+  const auto bound = large->bind("orders", Verdict::Allow, {.principal = nobody});
+  EXPECT_EQ(bound.judge(facts_of({{Select}, {}, "table_199abc_x"}), {}, small.scratch).rule, "r199");
   EXPECT_EQ(small.judge(facts_of({{Select}, {}, "abc"})).rule, "a");
 }
 

@@ -31,10 +31,10 @@ inline Principal member_of(std::vector<std::string> groups) {
 struct Bound {
   explicit Bound(std::string_view text, Verdict by_default = Verdict::Allow, std::vector<std::string> groups = {},
                  std::string_view target = "orders")
-      : set(rules_of(text)), rules(set->bind(target, by_default, member_of(std::move(groups)))) {
+      : set(rules_of(text)), rules(set->bind(target, by_default, {.principal = member_of(std::move(groups))})) {
     scratch.prepare(*set);
   }
-  [[nodiscard]] Decision judge(const Facts& facts) { return rules.judge(facts, scratch); }
+  [[nodiscard]] Decision judge(const Facts& facts) { return rules.judge(facts, {}, scratch); }
   [[nodiscard]] std::string masked(std::string_view text) { return mask_text(rules, scratch, text); }
 
   std::shared_ptr<const RuleSet> set;

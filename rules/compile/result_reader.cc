@@ -1,0 +1,139 @@
+#include "rules/compile/result_reader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "rules/compile/names.h"
+
+namespace sluice::rules {
+namespace {
+
+constexpr uint32_t keep_max = 64;
+
+const YamlKeys result_keys{{"types", "columns", "inference"}, {"context", "patterns", "confidence", "rows"}};
+const YamlKeys mask_keys{{"operator", "keep_first", "keep_last", "masking_char"}, {"key", "new_value", "salt"}};
+
+const std::vector<std::string_view> operators{"redact", "mask", "null"};
+const std::vector<std::string_view> later_operators{"replace", "hash",  "tokenize",   "fpe", "encrypt",
+                                                    "noise",   "keep",  "date_shift", "generalize"};
+const std::vector<std::string_view> later_types{
+    "PHONE_NUMBER", "IP_ADDRESS", "MAC_ADDRESS", "URL",        "PERSON",    "DATE_TIME",   "IBAN_CODE", "CRYPTO",
+    "LOCATION",     "NRP",        "US_PASSPORT", "US_ITIN",    "UK_NHS",    "IN_AADHAAR",  "IN_PAN",    "US_BANK_NUMBER",
+    "MEDICAL_LICENSE", "US_DRIVER_LICENSE",      "ES_NIF",     "IT_FISCAL_CODE", "PL_PESEL", "SG_NRIC_FIN", "AU_TFN"};
+
+// A masking character must not be part of any value, nor mean something in JSON, XML or array text.
+constexpr std::string_view masking_chars = "*#xX~!?=^";
+
+bool has(const std::vector<std::string_view>& words, std::string_view word) {
+  return std::ranges::find(words, word) != words.end();
+}
+
+std::string one_of(const std::vector<std::string_view>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+
+void read_types(const YAML::Node& node, TypeSet& types, YamlFile& file) {
+  std::vector<std::string_view> known;
+  for (const auto& spec : data_type_specs) known.push_back(spec.name);
+  for (const YamlText& word : read_texts(node, "data types", file)) {
+    const auto type = data_type(word.text);
+    if (type) {
+      types.add(*type);
+    } else if (has(later_types, word.text)) {
+      file.fail(word.mark, fmt::format("data type \"{}\" is not available in this version", word.text));
+    } else {
+      file.fail(word.mark, fmt::format("expected a data type ({}), found \"{}\"{}", one_of(known), word.text,
+                                         suggestion(word.text, known)));
+    }
+  }
+}
+
+void read_columns(const YAML::Node& node, std::vector<ColumnName>& columns, YamlFile& file) {
+  for (const YamlText& text : read_texts(node, "columns", file)) {
+    const auto parts = parse_name(text.text);
+    const bool fits = parts && parts->size() == 3 && std::ranges::none_of(*parts, &NamePart::every);
+    if (!fits) return file.fail(text.mark, fmt::format("expected schema.table.column, found \"{}\"", text.text));
+    columns.push_back({(*parts)[0].text, (*parts)[1].text, (*parts)[2].text});
+  }
+}
+
+}  // namespace
+
+void read_mask(const YAML::Node& node, ResultRule& result, YamlFile& file) {
+  const YamlMap map(node, "mask", mask_keys, file);
+  if (file.failed()) return;
+  MaskSpec& mask = result.mask;
+  mask = {};
+  if (!map.has("operator")) return file.fail(map.mark(), "expected operator in mask, found none");
+  const YAML::Node& op = map["operator"];
+  if (op.IsNull()) {
+    return file.fail(op.Mark(), "expected redact, mask or \"null\", found nothing; YAML reads null without quotes as "
+                                  "nothing: write \"null\"");
+  }
+  const std::string word = read_text(op, "redact, mask or \"null\"", file);
+  if (has(later_operators, word)) {
+    return file.fail(op.Mark(), fmt::format("operator \"{}\" is not available in this version", word));
+  }
+  if (!has(operators, word)) {
+    return file.fail(op.Mark(), fmt::format("expected redact, mask or \"null\", found {}{}", describe(op),
+                                              suggestion(word, operators)));
+  }
+  mask.op = word == "mask" ? MaskOperator::Mask : word == "null" ? MaskOperator::Null : MaskOperator::Redact;
+  for (const std::string_view key : {"keep_first", "keep_last", "masking_char"}) {
+    if (!map.has(key) || mask.op == MaskOperator::Mask) continue;
+    return file.fail(map.key_mark(key), fmt::format("expected operator mask beside {}, found {}, which keeps nothing",
+                                                      key, word));
+  }
+  if (map.has("keep_first")) mask.keep_first = read_number(map["keep_first"], keep_max, file);
+  if (map.has("keep_last")) mask.keep_last = read_number(map["keep_last"], keep_max, file);
+  if (map.has("masking_char")) {
+    const std::string text = read_text(map["masking_char"], "one character", file);
+    if (text.size() != 1 || masking_chars.find(text) == std::string_view::npos) {
+      return file.fail(map["masking_char"].Mark(), fmt::format("expected one of {} , found {}", masking_chars,
+                                                                 describe(map["masking_char"])));
+    }
+    mask.masking_char = text[0];
+  }
+  for (size_t i = 0; i < data_type_count; ++i) {
+    const auto type = static_cast<DataType>(i);
+    const auto& spec = data_type_specs[i];
+    if (!result.types.has(type) || mask.keep_first + mask.keep_last <= spec.keep_max) continue;
+    file.fail(map.mark(), fmt::format("expected keep_first + keep_last of at most {} for {}, found {}: what is kept "
+                                        "would tell the value", spec.keep_max, spec.name,
+                                        mask.keep_first + mask.keep_last));
+  }
+}
+
+void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file, std::vector<std::string>& warnings) {
+  const YamlMap map(rule_map["result"], "result", result_keys, file);
+  if (file.failed()) return;
+  out.rule.kind = RuleKind::Result;
+  ResultRule& rule = out.rule.result;
+  if (map.has("types") == map.has("columns")) {
+    return file.fail(map.mark(), fmt::format("expected exactly one of types and columns, found {}",
+                                               map.has("types") ? "both" : "neither"));
+  }
+  if (map.has("types")) read_types(map["types"], rule.types, file);
+  if (map.has("columns")) read_columns(map["columns"], rule.columns, file);
+  if (map.has("inference")) {
+    if (!map.has("columns")) {
+      return file.fail(map.key_mark("inference"), "expected inference beside columns, found it beside types");
+    }
+    if (read_text(map["inference"], "allow", file) != "allow") {
+      return file.fail(map["inference"].Mark(), fmt::format("expected allow, found {}", describe(map["inference"])));
+    }
+  } else if (map.has("columns")) {
+    warnings.push_back(file.at(map.key_mark("columns"),
+                                 "predicates on these columns are not refused in this version, so values can be guessed "
+                                 "by comparing; say inference: allow to accept that"));
+  }
+  for (const std::string_view key : {"verdict", "message", "hint"}) {
+    if (!rule_map.has(key)) continue;
+    return file.fail(rule_map.key_mark(key), fmt::format("expected {} beside statement, found it beside result", key));
+  }
+  if (!rule_map.has("mask")) {
+    return file.fail(rule_map.key_mark("result"), "expected mask beside result, found none");
+  }
+  read_mask(rule_map["mask"], rule, file);
+}
+
+}  // namespace sluice::rules
