@@ -36,9 +36,10 @@ struct ErrorText {
   std::string_view hint;
 };
 
-/// DETAIL of a refusal: {"sluice":{"verdict":"deny","reason":…,"rule":…,"target":…,"statement":…}}.
+/// DETAIL of a refusal: {"sluice":{"verdict":…,"reason":…,"rule":…,"target":…,"statement":…}}.
 /// Empty parts are left out.
 struct RefusalDetail {
+  std::string_view verdict = "deny";
   std::string_view reason;
   std::string_view rule;
   std::string_view target;

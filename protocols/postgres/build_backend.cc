@@ -6,7 +6,7 @@
 namespace sluice::pg {
 
 std::string refusal_detail(const RefusalDetail& parts) {
-  std::string json = R"({"sluice":{"verdict":"deny")";
+  std::string json = R"({"sluice":{"verdict":)" + json_quote(parts.verdict);
   const auto add = [&json](std::string_view name, std::string_view value) {
     if (value.empty()) return;
     json.append(",\"").append(name).append("\":").append(json_quote(value));

@@ -226,7 +226,7 @@ std::unique_ptr<Refusal> PgSession::make_refusal(const Statement& statement) con
     }
   }
   refusal->detail = pg::refusal_detail(
-      {.reason = name_of(d.reason), .rule = d.rule, .target = target_settings().name, .statement = kinds});
+      {.verdict = name_of(d.verdict), .reason = name_of(d.reason), .rule = d.rule, .target = target_settings().name, .statement = kinds});
   refusal->hint = d.hint.empty()
                       ? "The gateway decided this, not the database: retrying will not help, another statement may."
                       : d.hint;

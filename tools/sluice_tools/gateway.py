@@ -71,7 +71,9 @@ class Sluice:
         self.file.write_text(to_yaml(self.configuration))
 
     def write_rules(self, rules):
-        (self.folder / "rules" / "rules.yaml").write_text(to_yaml({"rules": rules}))
+        """`rules`: a list of rules, or a whole rule file as a dict."""
+        whole = rules if isinstance(rules, dict) else {"rules": rules}
+        (self.folder / "rules" / "rules.yaml").write_text(to_yaml(whole))
 
     def cli(self, *arguments, check=True, timeout=120):
         """Runs a subcommand with this configuration."""
