@@ -1,11 +1,11 @@
 #include "rules/sql/canonical.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "base/assert.h"
 #include "base/text.h"
 #include "rules/sql/characters.h"
+#include "rules/sql/literals.h"
 
 namespace sluice::rules::sql {
 namespace {
@@ -35,50 +35,6 @@ std::string undouble(std::string_view quoted) {
     if (quoted[i] == '"') ++i;
   }
   return out;
-}
-
-// The value of U&"…" (str_udeescape of the server). nullopt: an escape that means no character.
-std::optional<std::string> decode_unicode(std::string_view in, char escape) {
-  std::string out;
-  char32_t pending = 0;  // The first half of a surrogate pair, or 0.
-  size_t i = 0;
-  while (i < in.size()) {
-    if (in[i] != escape || (i + 1 < in.size() && in[i + 1] == escape)) {
-      if (pending != 0) return std::nullopt;
-      out.push_back(in[i]);
-      i += in[i] == escape ? 2 : 1;
-      continue;
-    }
-    const bool six = i + 1 < in.size() && in[i + 1] == '+';
-    const size_t first = i + (six ? 2 : 1);
-    const size_t size = six ? 6 : 4;
-    char32_t c = 0;
-    for (size_t k = first; k < first + size; ++k) {
-      if (k >= in.size() || !is_hex_digit(in[k])) return std::nullopt;
-      c = c * 16 + hex_value(in[k]);
-    }
-    i = first + size;
-    const bool second_half = c >= 0xDC00 && c <= 0xDFFF;
-    if (second_half != (pending != 0)) return std::nullopt;
-    if (c >= 0xD800 && c <= 0xDBFF) {
-      pending = c;
-      continue;
-    }
-    if (second_half) c = 0x10000 + ((pending & 0x3FF) << 10) + (c & 0x3FF);
-    pending = 0;
-    if (c == 0 || c > 0x10FFFF) return std::nullopt;
-    append_utf8(out, c);
-  }
-  if (pending != 0) return std::nullopt;
-  return out;
-}
-
-// The character that UESCAPE '…' names. nullopt: not allowed, or written in a form not worth decoding.
-std::optional<char> escape_character(std::string_view literal) {
-  if (literal.size() != 3 || literal.front() != '\'') return std::nullopt;
-  const char c = literal[1];
-  if (is_hex_digit(c) || c == '+' || c == '\'' || c == '"' || is_space(c) || is_high(c)) return std::nullopt;
-  return c;
 }
 
 class Writer {
@@ -168,10 +124,10 @@ class Writer {
       case TokenKind::Keyword: put(token.keyword->word); return 1;
       case TokenKind::Integer:
       case TokenKind::Decimal: put("?n"); return 1;
-      case TokenKind::String:
-      case TokenKind::EscapeString:
-      case TokenKind::DollarString: put("?s"); return 1;
-      case TokenKind::UnicodeString: put("?s"); return is_word(i + 1, "uescape") ? 3 : 1;
+      case TokenKind::String: return write_literal(string_value(raw));
+      case TokenKind::EscapeString: return write_literal(escape_string_value(raw));
+      case TokenKind::DollarString: return write_literal(dollar_string_value(raw));
+      case TokenKind::UnicodeString: return write_unicode_literal(i);
       case TokenKind::BitString:
       case TokenKind::HexString: put("?b"); return 1;
       case TokenKind::NotEquals: put("<>"); return 1;
@@ -192,20 +148,41 @@ class Writer {
     return 0;
   }
 
+  size_t write_literal(std::string_view value) {
+    put("?s");
+    if (out_.literals_cut || out_.literals.size() + value.size() + 1 > literals_size_max) {
+      out_.literals_cut = true;
+      return 1;
+    }
+    if (literal_before_) out_.literals.push_back(literal_separator);
+    literal_before_ = true;
+    out_.literals += value;
+    return 1;
+  }
+
+  // The escape character of the U& token at `i`: from a UESCAPE clause behind it, or the default.
+  std::optional<char> escape_of(size_t i) {
+    if (!is_word(i + 1, "uescape")) return '\\';
+    return i + 2 < out_.tokens.size() ? escape_character(bytes(out_.tokens[i + 2])) : std::nullopt;
+  }
+
+  size_t write_unicode_literal(size_t i) {
+    const auto escape = escape_of(i);
+    const auto value =
+        escape ? decode_unicode(string_value(bytes(out_.tokens[i]).substr(2)), *escape) : std::nullopt;
+    // The grammar refuses it too; whoever asks before it does must not take the literal for known.
+    if (!value) out_.literals_cut = true;
+    write_literal(value.value_or(""));
+    return is_word(i + 1, "uescape") ? 3 : 1;
+  }
+
   size_t write_unicode_name(size_t i) {
     const std::string_view raw = bytes(out_.tokens[i]);
-    char escape = '\\';
-    const bool clause = is_word(i + 1, "uescape");
-    if (clause) {
-      if (i + 2 >= out_.tokens.size()) return 0;
-      const auto named = escape_character(bytes(out_.tokens[i + 2]));
-      if (!named) return 0;
-      escape = *named;
-    }
-    auto name = decode_unicode(undouble(raw.substr(3, raw.size() - 4)), escape);
+    const auto escape = escape_of(i);
+    auto name = escape ? decode_unicode(undouble(raw.substr(3, raw.size() - 4)), *escape) : std::nullopt;
     if (!name) return 0;
     put_name(*std::move(name));
-    return clause ? 3 : 1;
+    return is_word(i + 1, "uescape") ? 3 : 1;
   }
 
   std::string_view text_;
@@ -214,6 +191,7 @@ class Writer {
   LexedText out_;
   uint32_t brackets_ = 0;
   uint32_t cases_ = 0;
+  bool literal_before_ = false;
 };
 
 }  // namespace

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "model/facts.h"
 #include "rules/sql/lexer.h"
 
 namespace sluice::rules::sql {
@@ -29,6 +30,8 @@ struct CanonicalLimits {
 struct LexedText {
   std::string canonical;
   std::vector<Token> tokens;  ///< Without comments and End; a UESCAPE clause is in.
+  std::string literals;       ///< As in Facts.
+  bool literals_cut = false;
   uint32_t nesting = 0;       ///< The deepest.
   bool backslash_in_plain_literal = false;
 };

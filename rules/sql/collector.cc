@@ -20,7 +20,10 @@ void Collector::relation(QualifiedName name, Use use) {
   if (const Guard tripped = guard_of_write(name); tripped != Guard::None) guard(tripped, name.text());
 }
 
-void Collector::function(QualifiedName name) { functions_.insert(name.text()); }
+void Collector::function(QualifiedName name) {
+  functions_.insert(name.text());
+  if (const auto found = class_of_function(name.name)) facts_.function_classes.add(*found);
+}
 
 void Collector::unknown_code(std::string_view what, QualifiedName name) {
   if (!trusted_.trusts(name)) opaque(std::string(what) + ' ' + name.text());

@@ -35,6 +35,10 @@ class Collector {
   /// The first guard is kept.
   void guard(Guard guard, std::string_view detail);
 
+  /// What a literal says may change what the statement does or how it is judged.
+  void literal_matters() { literals_matter_ = true; }
+  [[nodiscard]] bool literals_matter() const { return literals_matter_; }
+
   /// Blanks the string literal whose token starts at this byte.
   void secret_at(uint32_t location);
   /// Blanks the first string literal within three tokens of the token that starts at this byte.
@@ -57,6 +61,7 @@ class Collector {
   std::set<std::string> functions_;
   std::set<std::pair<uint32_t, uint32_t>> secrets_;  // Byte ranges; sorted, so replacing is one pass.
   bool withhold_all_ = false;
+  bool literals_matter_ = false;
 };
 
 }  // namespace sluice::rules::sql

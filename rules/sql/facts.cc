@@ -60,6 +60,31 @@ bool ends_transaction(JsonValue stmt) {
   return kind == "TRANS_STMT_COMMIT" || kind == "TRANS_STMT_ROLLBACK" || kind == "TRANS_STMT_ROLLBACK_TO";
 }
 
+// Only what is done to rows, nothing that guards or hides.
+bool is_plain_query(const Facts& facts) {
+  KindSet plain;
+  for (const auto kind : {StatementKind::Select, StatementKind::Insert, StatementKind::Update, StatementKind::Delete}) {
+    plain.add(kind);
+  }
+  return !facts.kinds.empty() && (facts.kinds.bits() & ~plain.bits()) == 0 && !facts.opaque &&
+         facts.guard == Guard::None && !facts.has_secret;
+}
+
+// The grammar itself looks into some literals: Unicode escapes, and the precision of float(n).
+bool literals_are_plain(const LexedText& lexed, std::string_view text) {
+  if (lexed.backslash_in_plain_literal) return false;
+  for (size_t i = 0; i < lexed.tokens.size(); ++i) {
+    const Token& token = lexed.tokens[i];
+    if (token.kind == TokenKind::UnicodeString || token.kind == TokenKind::BitString ||
+        token.kind == TokenKind::HexString) {
+      return false;
+    }
+    const bool is_float = token.kind == TokenKind::Keyword && token.keyword->word == "float";
+    if (is_float && i + 1 < lexed.tokens.size() && text[lexed.tokens[i + 1].start] == '(') return false;
+  }
+  return true;
+}
+
 uint32_t number_field(JsonObject node, std::string_view name) {
   int64_t value = 0;
   const auto found = field(node, name);
@@ -108,10 +133,15 @@ Facts read_facts(std::string_view text, size_t text_size_max, const CanonicalLim
     if (const Guard inside = guard_in_body(text); inside != Guard::None) collector.guard(inside, "inside a body");
   }
   collector.finish();
+  facts.columns_unknown = walker.columns().overflowed();
+  facts.columns = walker.columns().take();
   facts.transaction_end_only = facts.statement_count > 0 && ends_only;
   facts.backslash_in_plain_literal = lexed->backslash_in_plain_literal;
+  facts.literals = std::move(lexed->literals);
+  facts.literals_cut = lexed->literals_cut;
   facts.canonical = std::move(lexed->canonical);
   facts.understood = true;
+  facts.literal_independent = !collector.literals_matter() && is_plain_query(facts) && literals_are_plain(*lexed, text);
   return facts;
 }
 

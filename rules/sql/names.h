@@ -1,5 +1,6 @@
 // What a name stands for, as far as a name alone can tell.
 #pragma once
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,14 @@ class TrustedNames {
 /// Shipped by PostgreSQL 15, and neither runs SQL text it is given, nor reads files, large objects or
 /// what other sessions do.
 [[nodiscard]] bool is_transparent_function(QualifiedName name);
+/// Shipped, and whatever its arguments say, calling it does nothing that facts or rules would tell apart.
+[[nodiscard]] bool ignores_literals(QualifiedName name);
 [[nodiscard]] bool is_shipped_type(QualifiedName name);
 [[nodiscard]] bool is_shipped_operator(QualifiedName name);
+
+/// What calling this function can reach, by its bare name as the grammar delivers it, in any schema.
+/// nullopt: no more than the rows it is given, as far as its name tells.
+[[nodiscard]] std::optional<FunctionClass> class_of_function(std::string_view function);
 
 /// The always-on guard that calling this function trips, whatever schema it is in.
 [[nodiscard]] Guard guard_of_function(std::string_view name);

@@ -1,5 +1,6 @@
 // The nodes that mean more than their fields: one function each, for the table in node_specs.cc.
 #pragma once
+#include "rules/sql/column_scopes.h"
 #include "rules/sql/walker.h"
 
 namespace sluice::rules::sql {
@@ -18,6 +19,17 @@ struct NodeHandlers {
   static void leaf(Walker&, JsonObject, Use);
 
   [[nodiscard]] static bool is_column(JsonValue value, std::string_view name);
+
+  // columns.cc
+  static void column(Walker&, JsonObject, Use);
+  static void join(Walker&, JsonObject, Use);
+  static void range_subselect(Walker&, JsonObject, Use);
+  static void range_table_function(Walker&, JsonObject, Use);
+  static void window(Walker&, JsonObject, Use);
+  static void case_branch(Walker&, JsonObject, Use);
+  static void subscript(Walker&, JsonObject, Use);
+  static void on_conflict(Walker&, JsonObject, Use);
+  static void merge_branch(Walker&, JsonObject, Use);
 
   // expressions.cc
   static void function_call(Walker&, JsonObject, Use);
@@ -63,7 +75,20 @@ struct NodeHandlers {
 
  private:
   static void qualified_operator(Walker&, JsonObject, std::string_view list_field);
+  [[nodiscard]] static bool names_key(JsonObject expression);
   static void object_relation(Walker&, JsonArray parts, std::string_view object_type);
+
+  // columns.cc. Fields that use columns in a way of their own.
+  static void walk_using(Walker&, std::string_view parent, JsonObject node, std::string_view name, ColumnUses);
+  static void walk_from(Walker&, std::string_view parent, JsonObject node, std::string_view name);
+  static Sources collect(Walker&, std::string_view parent, std::string_view name, JsonValue value);
+  static void outputs(Walker&, JsonArray targets, ColumnUses, DerivedTable& into);
+  static void rows(Walker&, JsonArray lists, ColumnUses, DerivedTable& into);
+  static void assign(Walker&, JsonArray targets);
+  static void set_operation(Walker&, JsonObject select, ColumnUses outputs, bool sees_siblings);
+  static void name_outputs(Walker&, JsonObject select, const DerivedTable& outputs);
+  static void name_output(Walker&, JsonValue expression, const DerivedTable& outputs, ColumnUses);
+  static void written_fields(Walker&, std::string_view type, JsonObject node);
 };
 
 }  // namespace sluice::rules::sql

@@ -1,4 +1,6 @@
 // Data definition, COPY, CALL and other statements that are no queries.
+#include <utility>
+
 #include "rules/sql/node_handlers.h"
 
 namespace sluice::rules::sql {
@@ -12,8 +14,20 @@ void NodeHandlers::copy(Walker& walker, JsonObject node, Use) {
   } else {
     walker.collect_.kind(from ? StatementKind::CopyIn : StatementKind::CopyOut);
   }
+  walker.columns_.push(true);
+  walker.columns_.in_from(true);
   walker.walk_field("CopyStmt", node, "relation", from ? Use::Write : Use::Read);
+  walker.columns_.in_from(false);
+  const ColumnUses uses{from ? ColumnUse::Assigned : ColumnUse::Output};
+  if (const auto columns = array_field(node, "attlist")) {
+    for (const JsonValue column : *columns) walker.columns_.use_of_target(as_string(column), uses);
+  } else {
+    walker.columns_.use_of_target("", uses);
+  }
+  const ColumnUses before = std::exchange(walker.uses_, {ColumnUse::Predicate});
   walker.walk_fields_except("CopyStmt", node, "relation", Use::Read);
+  walker.uses_ = before;
+  walker.columns_.pop();
 }
 
 void NodeHandlers::call(Walker& walker, JsonObject node, Use use) {

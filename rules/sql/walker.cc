@@ -36,6 +36,7 @@ bool is_node_name(std::string_view key) { return !key.empty() && key[0] >= 'A' &
 void Walker::statement(JsonValue stmt, uint32_t start, uint32_t end) {
   start_ = start;
   end_ = end;
+  result_ = {};
   judge_top_level(stmt);
   walk_value("RawStmt", "stmt", stmt, Use::Read);
 }
@@ -122,33 +123,67 @@ size_t Walker::enter(JsonObject node) {
     const auto query = as_node(value, "CommonTableExpr");
     return query ? text_field(*query, "ctename") : std::string_view{};
   };
-  if (recursive) {
-    for (const JsonValue query : *queries) hide(name_of_query(query));
-  }
+  std::vector<DerivedPtr> tables;
   for (const JsonValue query : *queries) {
-    walk_value("WithClause", "ctes", query, Use::Read);
-    if (!recursive) hide(name_of_query(query));
+    tables.push_back(std::make_shared<DerivedTable>());
+    tables.back()->open = true;
+    if (recursive) hide(name_of_query(query), tables.back());
+  }
+  size_t number = 0;
+  for (const JsonValue query : *queries) {
+    read_with_query(query, *tables[number]);
+    if (!recursive) hide(name_of_query(query), tables[number]);
+    ++number;
   }
   return mark;
 }
 
-void Walker::hide(std::string_view name) {
-  scope_.emplace_back(name);
-  ++hidden_[scope_.back()];
+void Walker::read_with_query(JsonValue query, DerivedTable& table) {
+  table.started = true;
+  walk_value("WithClause", "ctes", query, Use::Read);
+  DerivedTable found = std::exchange(result_, {});
+  std::vector<std::string_view> names;
+  if (const auto node = as_node(query, "CommonTableExpr")) {
+    if (const auto aliases = array_field(*node, "aliascolnames")) {
+      for (const JsonValue alias : *aliases) names.push_back(as_string(alias));
+    }
+    // SEARCH and CYCLE name columns that they sort by and compare.
+    if (field(*node, "search_clause") || field(*node, "cycle_clause")) {
+      columns_.add_uses(found, {ColumnUse::Predicate, ColumnUse::Ordering});
+    }
+  }
+  rename_columns(found, names, columns_);
+  if (table.refers_to_itself) mix_columns(found, columns_);
+  columns_.add_uses(found, table.pending);
+  table = std::move(found);
+}
+
+void Walker::hide(std::string_view name, DerivedPtr query) {
+  hidden_[std::string(name)].push_back(scope_.size());
+  scope_.emplace_back(name, std::move(query));
 }
 
 void Walker::leave(size_t mark) {
   while (scope_.size() > mark) {
-    const auto at = hidden_.find(scope_.back());
+    const auto at = hidden_.find(scope_.back().first);
     SLUICE_ASSERT(at != hidden_.end());
-    if (--at->second == 0) hidden_.erase(at);
+    at->second.pop_back();
+    if (at->second.empty()) hidden_.erase(at);
     scope_.pop_back();
   }
 }
 
-bool Walker::hidden(QualifiedName name) const { return name.schema.empty() && hidden_.contains(name.name); }
+DerivedPtr Walker::hidden(QualifiedName name) const {
+  if (!name.schema.empty()) return nullptr;
+  const auto at = hidden_.find(name.name);
+  return at == hidden_.end() ? nullptr : scope_[at->second.back()].second;
+}
 
-void Walker::target(JsonObject statement, Use use) { walk_field("UpdateStmt", statement, "relation", use); }
+void Walker::target(JsonObject statement, Use use) {
+  const bool before = columns_.in_from(true);
+  walk_field("UpdateStmt", statement, "relation", use);
+  columns_.in_from(before);
+}
 
 void Walker::type_runs(JsonObject type_name) {
   const auto parts = array_field(type_name, "names");

@@ -5,9 +5,11 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rules/sql/collector.h"
+#include "rules/sql/column_scopes.h"
 #include "rules/sql/parse_tree.h"
 
 namespace sluice::rules::sql {
@@ -23,6 +25,9 @@ class Walker {
   /// A node of the tree that could not be read; empty: none. Facts are then worth nothing.
   [[nodiscard]] const std::string& not_understood() const { return not_understood_; }
 
+  /// The columns that were seen. Call once, last.
+  [[nodiscard]] ColumnScopes& columns() { return columns_; }
+
  private:
   friend struct NodeHandlers;
 
@@ -36,8 +41,10 @@ class Walker {
   /// The names of a WITH clause hide tables from here on, until leave().
   [[nodiscard]] size_t enter(JsonObject node);
   void leave(size_t mark);
-  void hide(std::string_view name);
-  [[nodiscard]] bool hidden(QualifiedName name) const;
+  void hide(std::string_view name, DerivedPtr query);
+  /// The WITH query that this name stands for. Null: none, so it is a relation.
+  [[nodiscard]] DerivedPtr hidden(QualifiedName name) const;
+  void read_with_query(JsonValue query, DerivedTable& table);
 
   void judge_top_level(JsonValue stmt);
   void target(JsonObject statement, Use use);
@@ -46,8 +53,15 @@ class Walker {
   void blank_literals(JsonValue value);
 
   Collector& collect_;
-  std::vector<std::string> scope_;                       // Visible CTE names, innermost last.
-  std::map<std::string, uint32_t, std::less<>> hidden_;  // How often each is in scope_.
+  std::vector<std::pair<std::string, DerivedPtr>> scope_;           // Visible WITH queries, innermost last.
+  std::map<std::string, std::vector<size_t>, std::less<>> hidden_;  // Where each name is in scope_.
+
+  ColumnScopes columns_;
+  ColumnUses uses_{ColumnUse::Output, ColumnUse::Predicate};  // Of a column that is met now. A definition may do both.
+  ColumnUses output_uses_{ColumnUse::Output};                 // Of what the query that comes next hands out.
+  bool sees_siblings_ = true;                                 // Likewise: see ColumnScopes::push().
+  Sources collected_;                                         // Columns met since the expression began.
+  DerivedTable result_;                                       // What the query that was left last hands out.
   std::string_view settings_row_;                        // See setting_of_row() in queries.cc.
   bool column_types_run_ = false;                        // In a column definition list of FROM: types convert values.
   uint32_t start_ = 0;

@@ -16,6 +16,26 @@ constexpr std::array<std::string_view, static_cast<size_t>(StatementKind::Count_
     "vacuum", "analyze", "cluster", "reindex", "lock", "refresh", "checkpoint", "discard", "load", "reassign",
 };
 static_assert(!kind_names.back().empty(), "one name for every kind");
+
+constexpr std::array<std::string_view, static_cast<size_t>(ColumnUse::Count_)> use_names = {
+    "output", "predicate", "grouping", "ordering", "assigned",
+};
+static_assert(!use_names.back().empty(), "one name for every use");
+
+constexpr std::array<std::string_view, static_cast<size_t>(FunctionClass::Count_)> class_names = {
+    "server-files", "server-programs", "runs-sql-text", "network", "session-control", "other-sessions",
+    "large-objects", "server-administration", "replication", "settings", "sleep", "advisory-locks",
+    "notifications", "sequences", "storage-pages", "catalog-internals",
+};
+static_assert(!class_names.back().empty(), "one name for every class");
+
+template <typename Enum, size_t size>
+std::optional<Enum> find_name(const std::array<std::string_view, size>& names, std::string_view name) {
+  for (size_t i = 0; i < size; ++i) {
+    if (names[i] == name) return static_cast<Enum>(i);
+  }
+  return std::nullopt;
+}
 }  // namespace
 
 std::string_view name_of(StatementKind kind) {
@@ -24,10 +44,23 @@ std::string_view name_of(StatementKind kind) {
 }
 
 std::optional<StatementKind> statement_kind(std::string_view name) {
-  for (size_t i = 0; i < kind_names.size(); ++i) {
-    if (kind_names[i] == name) return static_cast<StatementKind>(i);
-  }
-  return std::nullopt;
+  return find_name<StatementKind>(kind_names, name);
+}
+
+std::string_view name_of(ColumnUse use) {
+  SLUICE_ASSERT(use < ColumnUse::Count_);
+  return use_names[static_cast<size_t>(use)];
+}
+
+std::optional<ColumnUse> column_use(std::string_view name) { return find_name<ColumnUse>(use_names, name); }
+
+std::string_view name_of(FunctionClass c) {
+  SLUICE_ASSERT(c < FunctionClass::Count_);
+  return class_names[static_cast<size_t>(c)];
+}
+
+std::optional<FunctionClass> function_class(std::string_view name) {
+  return find_name<FunctionClass>(class_names, name);
 }
 
 std::string_view explain(Guard guard) {

@@ -1,7 +1,9 @@
 // What analysis says of one piece of SQL text. Syntactic: names as written (folded and unquoted),
 // resolved against no catalog. Shared and immutable once made.
 #pragma once
+#include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -52,6 +54,95 @@ struct RelationUse {
   bool operator==(const RelationUse&) const = default;
 };
 
+/// What a statement does with a column. A value may be used in several ways at once.
+enum class ColumnUse : uint8_t {
+  Output,     ///< Its value, or one made of it, goes to the client or into another column.
+  Predicate,  ///< It decides which rows are seen or changed: WHERE, HAVING, ON, USING, LIMIT, WHEN, CASE WHEN.
+  Grouping,   ///< GROUP BY, DISTINCT, PARTITION BY, and what UNION compares.
+  Ordering,   ///< ORDER BY.
+  Assigned,   ///< It is given a value.
+  Count_
+};
+/// The word for a use in rules ("predicate"); and back.
+[[nodiscard]] std::string_view name_of(ColumnUse);
+[[nodiscard]] std::optional<ColumnUse> column_use(std::string_view name);
+
+/// A set of uses. Plain value.
+class ColumnUses {
+ public:
+  constexpr ColumnUses() = default;
+  constexpr ColumnUses(std::initializer_list<ColumnUse> uses) {
+    for (const ColumnUse use : uses) bits_ = static_cast<uint8_t>(bits_ | bit(use));
+  }
+  constexpr void add_all(ColumnUses other) { bits_ = static_cast<uint8_t>(bits_ | other.bits_); }
+  [[nodiscard]] constexpr bool has(ColumnUse use) const { return (bits_ & bit(use)) != 0; }
+  [[nodiscard]] constexpr bool intersects(ColumnUses other) const { return (bits_ & other.bits_) != 0; }
+  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
+  bool operator==(const ColumnUses&) const = default;
+
+ private:
+  static constexpr uint8_t bit(ColumnUse use) { return static_cast<uint8_t>(1U << static_cast<uint8_t>(use)); }
+  uint8_t bits_ = 0;
+};
+
+/// A column that a statement names, followed through aliases, derived tables and WITH to the relation it
+/// comes from. Where several relations could have it and only a catalog could tell, the table is empty:
+/// it may be any of the statement's relations. The name `*` stands for every column of the table.
+struct ColumnReference {
+  std::string schema;  ///< As the relation was written; empty matches any schema.
+  std::string table;
+  std::string name;
+  ColumnUses uses;
+  bool operator==(const ColumnReference&) const = default;
+};
+
+/// More distinct columns than this in one text: none are listed and `columns_unknown` is set.
+inline constexpr size_t columns_max = 512;
+/// More bytes of decoded literals than this: the rest is left out and `literals_cut` is set.
+inline constexpr size_t literals_size_max = size_t{64} << 10;
+/// Stands between two literals in Facts::literals.
+inline constexpr char literal_separator = '\x1e';
+
+/// What a called function of PostgreSQL or its shipped extensions can reach beyond the rows it is given.
+/// Names are what rules write behind `class:`.
+enum class FunctionClass : uint8_t {
+  ServerFiles,           ///< Reads, lists or writes files of the server's machine.
+  ServerPrograms,        ///< Starts programs there, or loads code into the server.
+  RunsSqlText,           ///< Runs a query that it is handed as text.
+  Network,               ///< Opens connections from the server.
+  SessionControl,        ///< Ends or disturbs other sessions.
+  OtherSessions,         ///< Shows what other sessions do.
+  LargeObjects,          ///< Data that no relation of the statement names.
+  ServerAdministration,  ///< Log files, WAL, backups, restore points, promotion.
+  Replication,           ///< Slots, origins, decoding of changes.
+  Settings,              ///< Changes settings.
+  Sleep,                 ///< Only passes time.
+  AdvisoryLocks,         ///< Locks that only the callers give a meaning to.
+  Notifications,         ///< Sends messages to other sessions.
+  Sequences,             ///< Changes the state of a sequence.
+  StoragePages,          ///< Shows or changes stored pages past all permissions on rows.
+  CatalogInternals,      ///< For upgrades and initdb: changes the catalog behind its own back.
+  Count_
+};
+[[nodiscard]] std::string_view name_of(FunctionClass);
+/// The class that a rule calls by this name ("server-files"). Which class a function is in: rules/sql/names.h.
+[[nodiscard]] std::optional<FunctionClass> function_class(std::string_view name);
+
+/// A set of classes. Plain value.
+class FunctionClassSet {
+ public:
+  constexpr void add(FunctionClass c) { bits_ |= bit(c); }
+  [[nodiscard]] constexpr bool has(FunctionClass c) const { return (bits_ & bit(c)) != 0; }
+  [[nodiscard]] constexpr bool intersects(FunctionClassSet other) const { return (bits_ & other.bits_) != 0; }
+  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
+  bool operator==(const FunctionClassSet&) const = default;
+
+ private:
+  static constexpr uint32_t bit(FunctionClass c) { return uint32_t{1} << static_cast<uint8_t>(c); }
+  static_assert(static_cast<uint8_t>(FunctionClass::Count_) <= 32);
+  uint32_t bits_ = 0;
+};
+
 /// What the always-on guard refuses without any rule (everybody shares the target's role).
 enum class Guard : uint8_t {
   None,
@@ -88,6 +179,20 @@ struct Facts {
 
   std::vector<RelationUse> relations;
   std::vector<std::string> functions;  ///< Called functions, "schema.name" or "name", folded, unique.
+
+  FunctionClassSet function_classes;   ///< Of all of them.
+
+  std::vector<ColumnReference> columns;  ///< Sorted by schema, table and name; each once.
+  bool columns_unknown = false;          ///< Too many to list: any column may be used in any way.
+
+  /// The values of the text's string literals in order, escapes decoded, each but the first behind a
+  /// literal_separator. For matching only: may hold secrets, so it is never logged or recorded.
+  std::string literals;
+  /// Some or all literals are missing above: a rule that reads them must take the worst for granted.
+  bool literals_cut = false;
+  /// A text that differs from this one in the values of its literals alone has the same facts, apart
+  /// from `literals`. See FactsCache.
+  bool literal_independent = false;
 
   std::string canonical;            ///< Comments gone, case folded, literals as $n placeholders, one space.
   /// The text with password literals blanked, when has_secret; else empty (record the original).
