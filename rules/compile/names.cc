@@ -81,6 +81,31 @@ std::optional<std::vector<NamePart>> parse_name(std::string_view text) {
   }
 }
 
+std::optional<std::vector<NamePattern>> parse_pattern(std::string_view text) {
+  constexpr ptrdiff_t stars_max = 16;
+  std::vector<NamePattern> parts;
+  for (;;) {
+    NamePattern part;
+    if (text.starts_with('"')) {
+      if (!take_quoted(text, part.text)) return std::nullopt;
+    } else {
+      while (!text.empty() && (text[0] == '*' || is_bare_character(text[0], part.text.empty()))) {
+        const char c = text[0];
+        part.open |= c == '*';
+        part.text += c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c;
+        text.remove_prefix(1);
+      }
+      if (std::ranges::count(part.text, '*') > stars_max) return std::nullopt;
+    }
+    if (part.text.empty() || part.text.size() > identifier_size_max) return std::nullopt;
+    if (!utf8_valid(part.text) || part.text.find('\0') != std::string::npos) return std::nullopt;
+    parts.push_back(std::move(part));
+    if (text.empty()) return parts;
+    if (text[0] != '.') return std::nullopt;
+    text.remove_prefix(1);
+  }
+}
+
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {
   constexpr size_t word_size_max = 64;
   if (word.size() > word_size_max) return {};

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "rules/ruleset/name_pattern.h"
+
 namespace sluice::rules {
 
 /// One part of a dotted name, as the server stores it.
@@ -17,6 +19,10 @@ struct NamePart {
 /// case (ASCII), quoted ones are kept with "" as one quote. nullopt: an empty or malformed part, or one
 /// longer than the 63 bytes a name can have.
 [[nodiscard]] std::optional<std::vector<NamePart>> parse_name(std::string_view text);
+
+/// As parse_name(), but a `*` outside quotes may stand anywhere in a part. nullopt also for more than 16
+/// stars in a part.
+[[nodiscard]] std::optional<std::vector<NamePattern>> parse_pattern(std::string_view text);
 
 /// The known word with the smallest edit distance to `word`, if it is near enough to be a slip of the
 /// pen; empty otherwise.

@@ -12,15 +12,17 @@ namespace {
 constexpr uint32_t keep_max = 64;
 
 const YamlKeys result_keys{{"types", "columns", "inference"}, {"context", "patterns", "confidence", "rows"}};
-const YamlKeys mask_keys{{"operator", "keep_first", "keep_last", "masking_char"}, {"key", "new_value", "salt"}};
+const YamlKeys mask_keys{{"operator", "new_value", "keep_first", "keep_last", "masking_char"}, {"key", "salt"}};
 
-const std::vector<std::string_view> operators{"redact", "mask", "null"};
-const std::vector<std::string_view> later_operators{"replace", "hash",  "tokenize",   "fpe", "encrypt",
-                                                    "noise",   "keep",  "date_shift", "generalize"};
+const std::vector<std::string_view> operators{  // By MaskOperator.
+    "redact", "replace", "mask", "null", "keep"};
+const std::vector<std::string_view> later_operators{"hash", "tokenize", "fpe", "encrypt", "noise", "date_shift", "generalize"};
 const std::vector<std::string_view> later_types{
     "PHONE_NUMBER", "IP_ADDRESS", "MAC_ADDRESS", "URL",        "PERSON",    "DATE_TIME",   "IBAN_CODE", "CRYPTO",
     "LOCATION",     "NRP",        "US_PASSPORT", "US_ITIN",    "UK_NHS",    "IN_AADHAAR",  "IN_PAN",    "US_BANK_NUMBER",
     "MEDICAL_LICENSE", "US_DRIVER_LICENSE",      "ES_NIF",     "IT_FISCAL_CODE", "PL_PESEL", "SG_NRIC_FIN", "AU_TFN"};
+
+constexpr size_t new_value_size_max = 64;
 
 // A masking character must not be part of any value, nor mean something in JSON, XML or array text.
 constexpr std::string_view masking_chars = "*#xX~!?=^";
@@ -47,13 +49,18 @@ void read_types(const YAML::Node& node, TypeSet& types, YamlFile& file) {
   }
 }
 
-void read_columns(const YAML::Node& node, std::vector<ColumnName>& columns, YamlFile& file) {
-  for (const YamlText& text : read_texts(node, "columns", file)) {
-    const auto parts = parse_name(text.text);
-    const bool fits = parts && parts->size() == 3 && std::ranges::none_of(*parts, &NamePart::every);
-    if (!fits) return file.fail(text.mark, fmt::format("expected schema.table.column, found \"{}\"", text.text));
-    columns.push_back({(*parts)[0].text, (*parts)[1].text, (*parts)[2].text});
+
+// In JSON, XML and array text it must not mean anything.
+void read_new_value(const YAML::Node& node, ResultRule& result, YamlFile& file) {
+  const std::string text = read_text(node, "a text", file);
+  const auto is_special = [](char c) { return static_cast<uint8_t>(c) < 0x20 || std::string_view("\"\\{}<>&,'").find(c) != std::string_view::npos; };
+  if (file.failed()) return;
+  if (text.size() > new_value_size_max || std::ranges::any_of(text, is_special)) {
+    return file.fail(node.Mark(), fmt::format("expected at most {} bytes without control characters and \" \\ {{ }} < > & , ', "
+                                              "found {}", new_value_size_max, describe(node)));
   }
+  result.mask_text = std::make_shared<const std::string>(text);
+  result.mask.text = *result.mask_text;
 }
 
 }  // namespace
@@ -66,18 +73,22 @@ void read_mask(const YAML::Node& node, ResultRule& result, YamlFile& file) {
   if (!map.has("operator")) return file.fail(map.mark(), "expected operator in mask, found none");
   const YAML::Node& op = map["operator"];
   if (op.IsNull()) {
-    return file.fail(op.Mark(), "expected redact, mask or \"null\", found nothing; YAML reads null without quotes as "
+    return file.fail(op.Mark(), "expected an operator, found nothing; YAML reads null without quotes as "
                                   "nothing: write \"null\"");
   }
-  const std::string word = read_text(op, "redact, mask or \"null\"", file);
+  const std::string word = read_text(op, "an operator", file);
   if (has(later_operators, word)) {
     return file.fail(op.Mark(), fmt::format("operator \"{}\" is not available in this version", word));
   }
   if (!has(operators, word)) {
-    return file.fail(op.Mark(), fmt::format("expected redact, mask or \"null\", found {}{}", describe(op),
-                                              suggestion(word, operators)));
+    return file.fail(op.Mark(), fmt::format("expected an operator ({}), found {}{}", one_of(operators), describe(op),
+                                            suggestion(word, operators)));
   }
-  mask.op = word == "mask" ? MaskOperator::Mask : word == "null" ? MaskOperator::Null : MaskOperator::Redact;
+  mask.op = static_cast<MaskOperator>(std::ranges::find(operators, word) - operators.begin());
+  if (map.has("new_value") != (mask.op == MaskOperator::Replace)) {
+    return file.fail(map.mark(), fmt::format("expected new_value beside operator replace, and only there, found {}", word));
+  }
+  if (mask.op == MaskOperator::Replace) read_new_value(map["new_value"], result, file);
   for (const std::string_view key : {"keep_first", "keep_last", "masking_char"}) {
     if (!map.has(key) || mask.op == MaskOperator::Mask) continue;
     return file.fail(map.key_mark(key), fmt::format("expected operator mask beside {}, found {}, which keeps nothing",
@@ -103,7 +114,20 @@ void read_mask(const YAML::Node& node, ResultRule& result, YamlFile& file) {
   }
 }
 
-void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file, std::vector<std::string>& warnings) {
+std::vector<ColumnPattern> read_columns(const YAML::Node& node, YamlFile& file) {
+  std::vector<ColumnPattern> columns;
+  for (const YamlText& text : read_texts(node, "columns", file)) {
+    auto parts = parse_pattern(text.text);
+    if (!parts || parts->size() != 3) {
+      file.fail(text.mark, fmt::format("expected schema.table.column, where * stands for any characters, found \"{}\"", text.text));
+      return columns;
+    }
+    columns.push_back({std::move((*parts)[0]), std::move((*parts)[1]), std::move((*parts)[2])});
+  }
+  return columns;
+}
+
+void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file) {
   const YamlMap map(rule_map["result"], "result", result_keys, file);
   if (file.failed()) return;
   out.rule.kind = RuleKind::Result;
@@ -113,7 +137,7 @@ void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file, std::ve
                                                map.has("types") ? "both" : "neither"));
   }
   if (map.has("types")) read_types(map["types"], rule.types, file);
-  if (map.has("columns")) read_columns(map["columns"], rule.columns, file);
+  if (map.has("columns")) rule.columns = read_columns(map["columns"], file);
   if (map.has("inference")) {
     if (!map.has("columns")) {
       return file.fail(map.key_mark("inference"), "expected inference beside columns, found it beside types");
@@ -121,10 +145,7 @@ void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file, std::ve
     if (read_text(map["inference"], "allow", file) != "allow") {
       return file.fail(map["inference"].Mark(), fmt::format("expected allow, found {}", describe(map["inference"])));
     }
-  } else if (map.has("columns")) {
-    warnings.push_back(file.at(map.key_mark("columns"),
-                                 "predicates on these columns are not refused in this version, so values can be guessed "
-                                 "by comparing; say inference: allow to accept that"));
+    rule.inference = true;
   }
   for (const std::string_view key : {"verdict", "message", "hint"}) {
     if (!rule_map.has(key)) continue;

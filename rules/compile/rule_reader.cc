@@ -101,7 +101,7 @@ ReadRule read_rule(const YAML::Node& node, const CompileContext& context, YamlFi
   } else if (map.has("statement")) {
     read_statement(map, out, file, warnings);
   } else if (map.has("result")) {
-    read_result(map, out, file, warnings);
+    read_result(map, out, file);
   } else {
     read_session(map, out, file);
   }

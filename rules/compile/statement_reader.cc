@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "rules/compile/names.h"
+#include "rules/compile/result_reader.h"
 
 namespace sluice::rules {
 namespace {
@@ -12,9 +13,9 @@ namespace {
 constexpr size_t message_size_max = 1000;
 
 const YamlKeys statement_keys{{"kinds", "other_kinds_than", "where", "limit", "opaque", "relations", "reads", "writes",
-                               "functions", "pattern"},
-                              {"columns", "parameters", "rows", "copy_data"}};
-const YamlKeys pattern_keys{{"canonical", "raw"}, {"literals"}};
+                               "functions", "columns", "used", "pattern"},
+                              {"parameters", "rows", "copy_data"}};
+const YamlKeys pattern_keys{{"canonical", "raw", "literals"}, {}};  // By PatternText.
 const std::vector<std::string_view> verdicts{"deny", "hold", "allow", "alert"};
 const std::vector<std::string_view> absent{"absent"};
 
@@ -69,18 +70,47 @@ void read_relations(const YAML::Node& node, RelationPattern::Access access, std:
   }
 }
 
-void read_functions(const YAML::Node& node, std::vector<FunctionPattern>& functions, YamlFile& file) {
+void read_functions(const YAML::Node& node, StatementRule& rule, YamlFile& file) {
+  constexpr std::string_view class_prefix = "class:";
+  std::vector<std::string_view> classes;
+  for (size_t i = 0; i < static_cast<size_t>(FunctionClass::Count_); ++i) {
+    classes.push_back(name_of(static_cast<FunctionClass>(i)));
+  }
   for (const YamlText& text : read_texts(node, "functions", file)) {
+    if (text.text.starts_with(class_prefix)) {
+      const std::string_view name = std::string_view(text.text).substr(class_prefix.size());
+      const auto found = function_class(name);
+      if (!found) {
+        return file.fail(text.mark, fmt::format("expected a class of functions ({}), found \"{}\"{}",
+                                                fmt::join(classes, ", "), text.text, suggestion(name, classes)));
+      }
+      rule.function_classes.add(*found);
+      continue;
+    }
     const auto parts = parse_name(text.text);
     const bool fits = parts && parts->size() <= 2 && !(*parts)[0].every;
     if (!fits) {
-      return file.fail(text.mark, fmt::format("expected schema.function, function or schema.*, found \"{}\"", text.text));
+      return file.fail(text.mark, fmt::format("expected schema.function, function, schema.* or class:NAME, found \"{}\"", text.text));
     }
     FunctionPattern pattern;
     if (parts->size() == 2) pattern.schema = (*parts)[0].text;
     pattern.name = parts->back().text;
     pattern.every_name = parts->back().every;
-    functions.push_back(std::move(pattern));
+    rule.functions.push_back(std::move(pattern));
+  }
+}
+
+void read_uses(const YamlMap& map, StatementRule& rule, YamlFile& file) {
+  if (!map.has("columns")) return file.fail(map.key_mark("used"), "expected columns beside used, found none");
+  std::vector<std::string_view> known;
+  for (size_t i = 0; i < static_cast<size_t>(ColumnUse::Count_); ++i) known.push_back(name_of(static_cast<ColumnUse>(i)));
+  for (const YamlText& word : read_texts(map["used"], "uses of columns", file)) {
+    const auto use = column_use(word.text);
+    if (!use) {
+      return file.fail(word.mark, fmt::format("expected a use of a column ({}), found \"{}\"{}", fmt::join(known, ", "),
+                                              word.text, suggestion(word.text, known)));
+    }
+    rule.column_uses.add_all({*use});
   }
 }
 
@@ -110,20 +140,24 @@ void read_pattern(const YamlMap& map, ReadRule& out, YamlFile& file) {
   }
   const YamlMap texts(node, "pattern", pattern_keys, file);
   if (file.failed()) return;
-  if (texts.has("canonical") == texts.has("raw")) {
-    return file.fail(texts.mark(), fmt::format("expected exactly one of canonical and raw in pattern, found {}",
-                                               texts.has("raw") ? "both" : "neither"));
+  size_t given = 0;
+  for (size_t i = 0; i < pattern_keys.known.size(); ++i) {
+    const std::string_view key = pattern_keys.known[i];
+    if (!texts.has(key)) continue;
+    given += 1;
+    out.rule.statement.pattern = static_cast<PatternText>(i);
+    out.pattern = read_text(texts[key], "a regular expression", file);
+    out.pattern_mark = texts[key].Mark();
   }
-  const std::string_view key = texts.has("raw") ? "raw" : "canonical";
-  if (texts.has("raw")) out.rule.statement.pattern = PatternText::Raw;
-  out.pattern = read_text(texts[key], "a regular expression", file);
-  out.pattern_mark = texts[key].Mark();
+  if (given == 1) return;
+  file.fail(texts.mark(), fmt::format("expected exactly one of {} in pattern, found {}", fmt::join(pattern_keys.known, ", "),
+                                      given == 0 ? "none" : "more"));
 }
 
 // Promise: what cannot be enforced does not load.
 void check_allow(const YamlMap& map, const StatementRule& rule, YamlFile& file) {
   if (rule.verdict != Verdict::Allow) return;
-  for (const std::string_view key : {"opaque", "functions", "pattern"}) {
+  for (const std::string_view key : {"opaque", "functions", "columns", "pattern"}) {
     const bool canonical = key == "pattern" && rule.pattern == PatternText::Canonical;
     if (!map.has(key) || canonical) continue;
     return file.fail(map.key_mark(key), fmt::format("expected a rule that refuses beside {}, found an allow rule: it admits "
@@ -168,7 +202,9 @@ void read_matchers(const YamlMap& map, ReadRule& out, YamlFile& file) {
   if (map.has("relations")) read_relations(map["relations"], Any, rule.relations, file);
   if (map.has("reads")) read_relations(map["reads"], Read, rule.relations, file);
   if (map.has("writes")) read_relations(map["writes"], Write, rule.relations, file);
-  if (map.has("functions")) read_functions(map["functions"], rule.functions, file);
+  if (map.has("functions")) read_functions(map["functions"], rule, file);
+  if (map.has("columns")) rule.columns = read_columns(map["columns"], file);
+  if (map.has("used")) read_uses(map, rule, file);
   if (map.has("pattern")) read_pattern(map, out, file);
 }
 

@@ -30,8 +30,12 @@ size_t character_size(std::string_view text, Characters characters) {
 }
 
 void append_masked(const MaskSpec& spec, std::string_view value, Characters characters, std::vector<char>& out) {
-  SLUICE_ASSERT(spec.op != MaskOperator::Null);
+  SLUICE_ASSERT(spec.op != MaskOperator::Null && spec.op != MaskOperator::Keep);
   if (spec.op == MaskOperator::Redact) return;
+  if (spec.op == MaskOperator::Replace) {
+    out.insert(out.end(), spec.text.begin(), spec.text.end());
+    return;
+  }
 
   size_t count = 0;
   for (size_t at = 0; at < value.size(); at += character_size(value.substr(at), characters)) count += 1;
@@ -47,6 +51,23 @@ void append_masked(const MaskSpec& spec, std::string_view value, Characters char
     }
     at += size;
   }
+}
+
+bool is_mask_text(const MaskSpec& spec, std::string_view value) {
+  constexpr size_t masked_min = 2;
+  if (spec.op == MaskOperator::Replace) return value == spec.text;
+  if (spec.op != MaskOperator::Mask) return false;
+  const auto skip = [&](uint32_t characters) {
+    for (uint32_t i = 0; i < characters && !value.empty() && value[0] != spec.masking_char; ++i) {
+      value.remove_prefix(character_size(value, Characters::Utf8));
+    }
+  };
+  skip(spec.keep_first);
+  size_t masked = 0;
+  while (masked < value.size() && value[masked] == spec.masking_char) masked += 1;
+  value.remove_prefix(masked);
+  skip(spec.keep_last);
+  return value.empty() && masked >= masked_min;
 }
 
 }  // namespace sluice::rules

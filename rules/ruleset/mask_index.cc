@@ -30,20 +30,29 @@ class Builder {
       for (const uint32_t source : relation.reads_from) readers_[source].push_back(oid);
     }
     for (uint32_t rule = 0; rule < rules_.size(); ++rule) {
-      for (const ColumnName& column : rules_[rule].result.columns) {
-        seed(rule, column);
-        seed_unknown_sources(rule);
-      }
+      for (const ColumnPattern& column : rules_[rule].result.columns) seed(rule, column);
+      if (!rules_[rule].result.columns.empty()) seed_unknown_sources(rule);
     }
     return std::move(index_);
   }
 
  private:
-  void seed(uint32_t rule, const ColumnName& column) {
-    const auto named = ever_named_.find(column.table);
-    if (named == ever_named_.end()) return;
-    for (const auto& [schema, oid] : named->second) {
-      if (schema != column.schema) continue;
+  void seed(uint32_t rule, const ColumnPattern& column) {
+    if (!column.table.open) {
+      if (const auto named = ever_named_.find(column.table.text); named != ever_named_.end()) seed_named(rule, column, named->second);
+      return;
+    }
+    for (const auto& [table, named] : ever_named_) {
+      if (matches(column.table, table)) seed_named(rule, column, named);
+    }
+  }
+
+  void seed_named(uint32_t rule, const ColumnPattern& column, const std::vector<MaskIndex::Named>& tables) {
+    for (const auto& [schema, oid] : tables) {
+      if (!matches(column.schema, schema)) continue;
+      // A pattern speaks of the relations that have such a column; a name, of its table whatever became of it.
+      const bool by_pattern = column.schema.open || column.table.open || column.column.open;
+      if (by_pattern && !has_column(oid, column.column)) continue;
       // Rows of a child are read through its parents, and the rule on a table covers its children.
       for (const uint32_t parent : reached(oid, [&](uint32_t now) { return parents(now); })) {
         if (parent != oid && !has_column(parent, column.column)) continue;
@@ -100,12 +109,12 @@ class Builder {
     return wanted;
   }
 
-  bool has_column(uint32_t oid, const std::string& column) const {
+  bool has_column(uint32_t oid, const NamePattern& column) const {
     return std::ranges::any_of(catalog_.relations.at(oid).columns,
                                [&](const CatalogColumn& c) { return ever_named(c, column); });
   }
 
-  void mask_by_name(uint32_t rule, uint32_t oid, const std::string& column) {
+  void mask_by_name(uint32_t rule, uint32_t oid, const NamePattern& column) {
     bool found = false;
     for (const CatalogColumn& c : catalog_.relations.at(oid).columns) {
       if (!ever_named(c, column)) continue;
@@ -117,8 +126,9 @@ class Builder {
     if (!found) add(oid, {rule, 0, true});
   }
 
-  static bool ever_named(const CatalogColumn& column, const std::string& name) {
-    return column.name == name || std::ranges::find(column.former_names, name) != column.former_names.end();
+  static bool ever_named(const CatalogColumn& column, const NamePattern& name) {
+    const auto fits = [&](const std::string& one) { return matches(name, one); };
+    return fits(column.name) || std::ranges::any_of(column.former_names, fits);
   }
 
   // Views and materialised views that reach `oid`: every column.
@@ -173,13 +183,16 @@ std::vector<std::string> unresolved_columns(const RuleSet& rules, const Catalog&
   std::vector<std::string> unresolved;
   for (const Rule& rule : rules.data().rules) {
     if (!rule.target.empty() && rule.target != target) continue;
-    for (const ColumnName& wanted : rule.result.columns) {
+    for (const ColumnPattern& wanted : rule.result.columns) {
       const bool found = std::ranges::any_of(catalog.relations, [&](const auto& entry) {
         const CatalogRelation& relation = entry.second;
-        return relation.schema == wanted.schema && relation.name == wanted.table &&
-               std::ranges::find(relation.columns, wanted.column, &CatalogColumn::name) != relation.columns.end();
+        const auto fits = [&](const CatalogColumn& column) { return matches(wanted.column, column.name); };
+        return matches(wanted.schema, relation.schema) && matches(wanted.table, relation.name) &&
+               std::ranges::any_of(relation.columns, fits);
       });
-      if (!found) unresolved.push_back(rule.id + ": " + wanted.schema + "." + wanted.table + "." + wanted.column);
+      if (!found) {
+        unresolved.push_back(rule.id + ": " + wanted.schema.text + "." + wanted.table.text + "." + wanted.column.text);
+      }
     }
   }
   return unresolved;

@@ -4,11 +4,11 @@
 #include <string_view>
 
 #include "base/assert.h"
+#include "rules/mask/operators.h"
 #include "rules/mask/types.h"
 #include "rules/ruleset/mask_index.h"
 #include "rules/ruleset/ruleset.h"
 #include "rules/ruleset/ruleset_data.h"
-#include "rules/ruleset/written_values.h"
 
 namespace sluice::rules {
 namespace {
@@ -23,6 +23,12 @@ constexpr std::string_view explain_message = "plans quote values, and they carry
 constexpr std::string_view explain_hint = "EXPLAIN works on relations without a masked column.";
 constexpr std::string_view update_message = "it reads a masked column into a write";
 constexpr std::string_view update_hint = "Masked columns may be assigned to, not read, by a write.";
+constexpr std::string_view compare_message = "it compares, groups or orders by a masked column, which would tell its values";
+constexpr std::string_view compare_hint = "Masked columns may be selected; compare, group and order by others.";
+constexpr std::string_view write_back_message = "it writes the text of a mask into a masked column";
+constexpr std::string_view write_back_hint = "What was read there was masked: leave the column out of the write.";
+constexpr std::string_view unseen_message = "it writes parameters too large to be looked at into a masked column";
+constexpr std::string_view unseen_hint = "Write the masked column in a statement of its own, within limits.bind_size.";
 constexpr std::string_view alter_message = "it changes what a mask is bound to";
 constexpr std::string_view code_message = "code of the caller's own could read masked columns unseen";
 constexpr std::string_view code_hint = "Send the statements themselves.";
@@ -88,15 +94,82 @@ bool BoundRules::reads_masked(const Facts& facts, const Catalog* catalog) const 
   return std::ranges::any_of(facts.relations, [&](const RelationUse& use) { return under_mask(use, catalog); });
 }
 
-bool BoundRules::names_masked_column(const Facts& facts) const {
-  MaskedNames masked;
-  for (const uint32_t rule : result_rules_) {
-    for (const ColumnName& column : set_->data().rules[rule].result.columns) {
-      masked.columns.push_back(column.column);
-      masked.tables.push_back(column.table);
+template <typename Visit>
+bool BoundRules::any_masked_column(const Facts& facts, const Catalog& catalog, const std::vector<uint32_t>& rules,
+                                   Visit visit) const {
+  const MaskIndex& index = cached_mask_index(*set_, catalog);
+  const auto in_relation = [&](const ColumnReference& column, uint32_t oid) {
+    const auto masks = index.by_oid.find(oid);
+    if (masks == index.by_oid.end()) return false;
+    return std::ranges::any_of(masks->second, [&](const RelationMask& mask) {
+      if (!std::ranges::binary_search(rules, mask.rule)) return false;
+      const auto& columns = catalog.relations.at(oid).columns;
+      const auto is_it = [&](const CatalogColumn& c) { return c.attribute == mask.attribute && c.name == column.name; };
+      const bool named = mask.whole || column.name == "*" || std::ranges::any_of(columns, is_it);
+      return named && visit(column, set_->data().rules[mask.rule]);
+    });
+  };
+  return std::ranges::any_of(facts.columns, [&](const ColumnReference& column) {
+    return std::ranges::any_of(facts.relations, [&](const RelationUse& use) {
+      if (!column.table.empty() && column.table != use.name) return false;
+      if (!column.schema.empty() && !use.schema.empty() && column.schema != use.schema) return false;
+      const auto named = index.by_name.find(use.name);
+      if (named == index.by_name.end()) return false;
+      return std::ranges::any_of(named->second, [&](const MaskIndex::Named& relation) {
+        return (use.schema.empty() || use.schema == relation.schema) && in_relation(column, relation.oid);
+      });
+    });
+  });
+}
+
+bool BoundRules::compares_masked(const Facts& facts, const Catalog& catalog) const {
+  using enum ColumnUse;
+  const auto guarded = [&](uint32_t rule) {
+    const ResultRule& result = set_->data().rules[rule].result;
+    return !result.columns.empty() && !result.inference;
+  };
+  if (std::ranges::none_of(result_rules_, guarded)) return false;
+  if (facts.columns_unknown) return true;
+  return any_masked_column(facts, catalog, result_rules_, [](const ColumnReference& column, const Rule& rule) {
+    return !rule.result.inference && column.uses.intersects({Predicate, Grouping, Ordering});
+  });
+}
+
+bool BoundRules::reads_masked_columns(const Facts& facts, const Catalog& catalog) const {
+  using enum ColumnUse;
+  return facts.columns_unknown ||
+         any_masked_column(facts, catalog, result_rules_, [](const ColumnReference& column, const Rule&) {
+           return column.uses.intersects({Output, Predicate, Grouping, Ordering});
+         });
+}
+
+Decision BoundRules::judge_written(const Facts& facts, std::span<const std::string_view> values, const Catalog* catalog) const {
+  if (!column_masks_ || catalog == nullptr) return nothing_against;
+  const bool writes_back = any_masked_column(facts, *catalog, result_rules_, [&](const ColumnReference& column, const Rule& rule) {
+    return column.uses.has(ColumnUse::Assigned) &&
+           std::ranges::any_of(values, [&](std::string_view value) { return is_mask_text(rule.result.mask, value); });
+  });
+  return writes_back ? unmaskable(write_back_message, write_back_hint) : nothing_against;
+}
+
+Decision BoundRules::judge_unseen(const Facts& facts, const Catalog* catalog) const {
+  if (!column_masks_ || catalog == nullptr) return nothing_against;
+  const bool written = any_masked_column(facts, *catalog, result_rules_, [](const ColumnReference& column, const Rule&) {
+    return column.uses.has(ColumnUse::Assigned);
+  });
+  return written ? unmaskable(unseen_message, unseen_hint) : nothing_against;
+}
+
+void BoundRules::add_alerts(const Facts& facts, const Catalog* catalog, Alerts& alerts) const {
+  if (catalog == nullptr) return;
+  std::vector<const Rule*> told;
+  (void)any_masked_column(facts, *catalog, alert_columns_, [&](const ColumnReference& column, const Rule& rule) {
+    if (column.uses.has(ColumnUse::Output) && std::ranges::find(told, &rule) == told.end()) {
+      told.push_back(&rule);
+      alerts.add(rule.id);
     }
-  }
-  return reads_masked_into_write(facts.canonical, masked);
+    return false;
+  });
 }
 
 Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) const {
@@ -115,6 +188,7 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
     return unmaskable(alter_message, {});  // A new name may take its tables away from the rules.
   }
   if (!reads_masked(facts, catalog)) return nothing_against;
+  if (catalog != nullptr && compares_masked(facts, *catalog)) return unmaskable(compare_message, compare_hint);
 
   if (facts.kinds.has(Explain)) return unmaskable(explain_message, explain_hint);
   if (facts.kinds.has(CopyFile) || facts.kinds.has(CopyProgram)) return unmaskable(export_message, export_hint);
@@ -136,14 +210,27 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
   // What an opaque function of a SELECT writes is its owner's doing; here the text itself writes.
   const bool writes_rows = facts.kinds.has(Insert) || facts.kinds.has(Update) || facts.kinds.has(Merge);
   const bool selects = facts.kinds.has(Select);
-  const bool returns = has_word(facts.canonical, "returning");  // Rows of one write may feed another.
+  // Rows of one write may feed another.
+  const bool returns = facts.columns_unknown || std::ranges::any_of(facts.columns, [](const ColumnReference& column) {
+    return column.uses.has(ColumnUse::Output);
+  });
   if (masked_source && selects && (writes_rows || facts.kinds.has(Create))) return unmaskable(export_message, export_hint);
   if (only_source && writes_rows) return unmaskable(export_message, export_hint);
   if (masked && writes_rows && other_written && (masked_source || selects || returns)) {
     return unmaskable(export_message, export_hint);
   }
-  if (masked && writes_rows && names_masked_column(facts)) return unmaskable(update_message, update_hint);
-  return nothing_against;
+  const bool updates = facts.kinds.has(Update) || facts.kinds.has(Merge);
+  if (masked && updates && catalog != nullptr && reads_masked_columns(facts, *catalog)) {
+    return unmaskable(update_message, update_hint);
+  }
+  if (!masked || !writes_rows) return nothing_against;
+  std::vector<std::string_view> literals;
+  for (std::string_view left = facts.literals; !left.empty();) {
+    const size_t end = std::min(left.find(literal_separator), left.size());
+    literals.push_back(left.substr(0, end));
+    left.remove_prefix(std::min(end + 1, left.size()));
+  }
+  return judge_written(facts, literals, catalog);
 }
 
 ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const {
@@ -162,7 +249,7 @@ ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, con
         const Rule& rule = set_->data().rules[mask.rule];
         const bool whole = mask.whole || column.attribute == 0;
         if (!whole && mask.attribute != column.attribute) continue;
-        const MaskSpec its = whole ? MaskSpec{MaskOperator::Null, 0, 0, '*'} : rule.result.mask;
+        const MaskSpec its = whole ? MaskSpec{.op = MaskOperator::Null} : rule.result.mask;
         spec = masking == nullptr ? its : stricter(spec, its);
         masking = masking == nullptr ? &rule : masking;
       }

@@ -40,10 +40,31 @@ bool may_be(const FunctionPattern& pattern, std::string_view called) {
   return schema_fits && (pattern.every_name || pattern.name == name);
 }
 
+// Where the table of a column is not known, it is one of those that the statement reads or writes.
+bool may_be(const ColumnPattern& pattern, const ColumnReference& column, const Facts& facts) {
+  if (column.name != "*" && !matches(pattern.column, column.name)) return false;
+  if (!column.table.empty()) return matches(pattern.table, column.table) && may_match(pattern.schema, column.schema);
+  return std::ranges::any_of(facts.relations, [&](const RelationUse& use) {
+    return matches(pattern.table, use.name) && may_match(pattern.schema, use.schema);
+  });
+}
+
+bool uses_column(const StatementRule& rule, const Facts& facts) {
+  const auto may_be_used = [&](const ColumnPattern& pattern) {
+    // Too many to list: any column of a relation that fits.
+    if (facts.columns_unknown) return may_be(pattern, {{}, {}, "*", {}}, facts);
+    return std::ranges::any_of(facts.columns, [&](const ColumnReference& column) {
+      return (rule.column_uses.empty() || rule.column_uses.intersects(column.uses)) && may_be(pattern, column, facts);
+    });
+  };
+  return std::ranges::any_of(rule.columns, may_be_used);
+}
+
 // For deny and hold: one part that fits is enough.
 bool some_part_fits(const StatementRule& rule, const Facts& facts, bool pattern_hit) {
   // What an opaque part does is not known, so it does what the rule speaks of.
-  if (facts.opaque && (!rule.kinds.empty() || !rule.relations.empty() || !rule.functions.empty())) return true;
+  const bool by_function = !rule.functions.empty() || !rule.function_classes.empty();
+  if (facts.opaque && (!rule.kinds.empty() || !rule.relations.empty() || by_function || !rule.columns.empty())) return true;
   if (rule.opaque && !facts.opaque) return false;
   if (!rule.kinds.empty() && !rule.kinds.intersects(facts.kinds)) return false;
   if (rule.where_absent && !facts.where_absent) return false;
@@ -55,7 +76,11 @@ bool some_part_fits(const StatementRule& rule, const Facts& facts, bool pattern_
   const auto called = [&](const FunctionPattern& pattern) {
     return std::ranges::any_of(facts.functions, [&](const std::string& name) { return may_be(pattern, name); });
   };
-  if (!rule.functions.empty() && std::ranges::none_of(rule.functions, called)) return false;
+  if (by_function && !rule.function_classes.intersects(facts.function_classes) &&
+      std::ranges::none_of(rule.functions, called)) {
+    return false;
+  }
+  if (!rule.columns.empty() && !uses_column(rule, facts)) return false;
   return !rule.pattern || pattern_hit;
 }
 
@@ -148,6 +173,8 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
       if (rule.statement.pattern) bound.patterns_[static_cast<size_t>(*rule.statement.pattern)] = true;
       continue;
     }
+    if (rule.only_alerts() && !rule.result.columns.empty()) bound.alert_columns_.push_back(index);
+    if (rule.only_alerts()) continue;
     bound.result_rules_.push_back(index);
     bound.column_masks_ |= !rule.result.columns.empty();
     for (size_t i = 0; i < data_type_count; ++i) {
@@ -179,9 +206,9 @@ Decision BoundRules::judge(const Facts& facts, std::string_view raw, Scratch& sc
   if (std::ranges::find(patterns_, true) != patterns_.end()) {
     SLUICE_ASSERT(hits.size() >= data.rules.size());
     hits.assign(hits.size(), false);
+    const std::array<std::string_view, pattern_text_count> texts{facts.canonical, raw, facts.literals};
     for (size_t i = 0; i < patterns_.size(); ++i) {
-      const std::string_view text = i == static_cast<size_t>(PatternText::Canonical) ? facts.canonical : raw;
-      if (patterns_[i]) find_patterns(data.patterns[i].get(), text, scratch.impl_->hyperscan.get(), hits);
+      if (patterns_[i]) find_patterns(data.patterns[i].get(), texts[i], scratch.impl_->hyperscan.get(), hits);
     }
   }
 
@@ -189,7 +216,9 @@ Decision BoundRules::judge(const Facts& facts, std::string_view raw, Scratch& sc
   Alerts alerts;
   for (const uint32_t index : statement_rules_) {
     const Rule& rule = data.rules[index];
-    const bool pattern_hit = rule.statement.pattern && hits[index];
+    // Literals that are not all there may hold what a rule looks for.
+    const bool cut = rule.statement.pattern == PatternText::Literals && facts.literals_cut;
+    const bool pattern_hit = rule.statement.pattern && (hits[index] || cut);
     const bool matches = rule.statement.verdict == Verdict::Allow ? every_part_fits(rule.statement, facts, pattern_hit)
                                                                   : some_part_fits(rule.statement, facts, pattern_hit);
     if (!matches) continue;

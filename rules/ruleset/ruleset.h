@@ -79,6 +79,8 @@ class BoundRules {
   [[nodiscard]] uint64_t id() const { return id_; }
   /// Some rule wants the session at the target to be in read-only transactions.
   [[nodiscard]] bool read_only_session() const { return read_only_rule_ != no_rule; }
+  /// Some rule reads literals or raw text, so texts that differ in them alone may be judged otherwise.
+  [[nodiscard]] bool reads_literals() const { return patterns_[1] || patterns_[2] || column_masks_; }
 
   /// Some value or column mask may apply to this principal's results.
   [[nodiscard]] bool masks_live() const { return value_masks_ || column_masks_; }
@@ -91,8 +93,20 @@ class BoundRules {
 
   /// A statement whose masks cannot be carried at all: COPY TO STDOUT, EXPLAIN of a masked relation,
   /// pg_stats, a write that takes masked rows elsewhere, ALTER of a masked relation, code of the
-  /// caller's own ... Allow: nothing against it. Predicates on masked columns are not judged yet.
+  /// caller's own ...; one that would tell the values of a masked column by comparing it, unless its rule
+  /// says `inference: allow`; one that writes a mask's text back. Allow: nothing against it.
   [[nodiscard]] Decision judge_masks(const Facts& facts, const Catalog* catalog) const;
+
+  /// Some rule by column only alerts: add_alerts() may add some.
+  [[nodiscard]] bool alerts_of_columns() const { return !alert_columns_.empty(); }
+  /// Adds the rules by column that would mask what this text shows.
+  void add_alerts(const Facts& facts, const Catalog* catalog, Alerts& alerts) const;
+
+  /// Do `values` (parameters of a Bind, in any format) write the text of a mask into a masked column?
+  [[nodiscard]] Decision judge_written(const Facts& facts, std::span<const std::string_view> values,
+                                       const Catalog* catalog) const;
+  /// The same for values that are not looked at: refused where they go into a masked column.
+  [[nodiscard]] Decision judge_unseen(const Facts& facts, const Catalog* catalog) const;
 
   /// Plans one result. `tainted`: reads_masked() of the statement, or of the session for FETCH and
   /// EXECUTE. Without a catalog every column under live column rules is planned Null when tainted.
@@ -106,7 +120,13 @@ class BoundRules {
   friend std::string mask_text(const BoundRules&, Scratch&, std::string_view);
   [[nodiscard]] bool bound(uint32_t rule) const;
   [[nodiscard]] bool under_mask(const RelationUse& use, const Catalog* catalog) const;
-  [[nodiscard]] bool names_masked_column(const Facts& facts) const;
+  [[nodiscard]] bool reads_masked_columns(const Facts& facts, const Catalog& catalog) const;
+  [[nodiscard]] bool compares_masked(const Facts& facts, const Catalog& catalog) const;
+  /// visit(ColumnReference, Rule) for each column of the text that may be under a mask of `rules`, until
+  /// it says true.
+  template <typename Visit>
+  [[nodiscard]] bool any_masked_column(const Facts& facts, const Catalog& catalog, const std::vector<uint32_t>& rules,
+                                       Visit visit) const;
   [[nodiscard]] ColumnPlan plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const;
 
   static constexpr uint32_t no_rule = UINT32_MAX;
@@ -117,9 +137,10 @@ class BoundRules {
   uint32_t read_only_rule_ = no_rule;
   std::vector<uint32_t> statement_rules_;  ///< Indexes of rules for this target and principal, rising.
   std::vector<uint32_t> result_rules_;
+  std::vector<uint32_t> alert_columns_;    ///< Result rules by column that only alert.
   TypeSet value_types_;                    ///< Types that some result rule speaks of, and how it masks them.
   std::array<MaskSpec, data_type_count> value_specs_{};
-  std::array<bool, 2> patterns_{};         ///< By PatternText: some statement rule has such a pattern.
+  std::array<bool, 3> patterns_{};         ///< By PatternText: some statement rule has such a pattern.
   Verdict default_verdict_ = Verdict::Deny;
   bool value_masks_ = false;
   bool column_masks_ = false;

@@ -14,6 +14,7 @@
 #include "rules/detect/detectors.h"
 #include "rules/detect/hyperscan.h"
 #include "rules/mask/mask_spec.h"
+#include "rules/ruleset/name_pattern.h"
 #include "rules/ruleset/who.h"
 
 namespace sluice::rules {
@@ -33,16 +34,17 @@ struct FunctionPattern {
   bool every_name = false;   ///< schema.*
 };
 
-struct ColumnName {
-  std::string schema;
-  std::string table;
-  std::string column;
+struct ColumnPattern {
+  NamePattern schema;
+  NamePattern table;
+  NamePattern column;
 };
 
 /// Which text of a statement a pattern is matched against.
 enum class PatternText : uint8_t {
   Canonical,  ///< Comments gone, case folded, literals as placeholders.
   Raw,        ///< As the client sent it; where it holds a password, with that blanked.
+  Literals,   ///< The values of its text literals, one after the other with 0x1E between.
   Count_
 };
 inline constexpr size_t pattern_text_count = static_cast<size_t>(PatternText::Count_);
@@ -53,7 +55,10 @@ struct StatementRule {
   bool limit_absent = false;
   bool opaque = false;                   ///< Runs code whose text is not in the statement.
   std::vector<RelationPattern> relations;  ///< One of them is used so; empty: any.
-  std::vector<FunctionPattern> functions;  ///< One of them is called; empty: any.
+  std::vector<FunctionPattern> functions;  ///< One of them is called, or of ...
+  FunctionClassSet function_classes;       ///< ... these; both empty: any.
+  std::vector<ColumnPattern> columns;    ///< One of them is used, ...
+  ColumnUses column_uses;                ///< ... in one of these ways; empty: in any.
   std::optional<PatternText> pattern;    ///< The expression with this rule's index in `patterns`.
   Verdict verdict = Verdict::Deny;
   std::string message;
@@ -62,8 +67,10 @@ struct StatementRule {
 
 struct ResultRule {
   TypeSet types;                    ///< Either types ...
-  std::vector<ColumnName> columns;  ///< ... or columns.
+  std::vector<ColumnPattern> columns;  ///< ... or columns.
+  bool inference = false;           ///< Statements may compare, group and order by these columns.
   MaskSpec mask;
+  std::shared_ptr<const std::string> mask_text;  ///< Holds mask.text; null where it is empty.
 };
 
 struct SessionRule {
@@ -82,6 +89,10 @@ struct Rule {
   StatementRule statement;
   ResultRule result;
   SessionRule session;
+  /// Says that it matched, and changes nothing.
+  [[nodiscard]] bool only_alerts() const {
+    return alert || (kind == RuleKind::Result && result.mask.op == MaskOperator::Keep);
+  }
 };
 
 struct CompiledRuleSet {

@@ -37,14 +37,35 @@ std::shared_ptr<const BoundRules> BoundRulesCache::bind(const std::shared_ptr<co
   return entry;
 }
 
-const Decision& VerdictCache::judge(const BoundRules& rules, const FactsPtr& facts, std::string_view raw, Scratch& scratch) {
+VerdictCache::Entry& VerdictCache::entry_of(const BoundRules& rules, const FactsPtr& facts) {
   constexpr uint64_t spread = 0x9E3779B97F4A7C15;  // 2^64 / golden ratio: neighbours fall far apart.
   const uint64_t hash = (reinterpret_cast<uintptr_t>(facts.get()) + rules.id()) * spread;
-  Entry& entry = (*entries_)[hash >> 32 & (entries_max - 1)];
   static_assert((entries_max & (entries_max - 1)) == 0);
-  if (entry.rules == rules.id() && entry.facts == facts) return entry.decision;
-  entry = {facts, rules.id(), rules.judge(*facts, raw, scratch)};
+  return (*entries_)[hash >> 32 & (entries_max - 1)];
+}
+
+const Decision& VerdictCache::judge(const BoundRules& rules, const FactsPtr& facts, std::string_view raw, Scratch& scratch) {
+  Entry& entry = entry_of(rules, facts);
+  if (entry.rules != rules.id() || entry.facts != facts) {
+    entry = {.facts = facts, .rules = rules.id(), .decision = rules.judge(*facts, raw, scratch)};
+  }
   return entry.decision;
+}
+
+MaskVerdict VerdictCache::judge_masks(const BoundRules& rules, const FactsPtr& facts, const Catalog* catalog) {
+  Entry& entry = entry_of(rules, facts);
+  const bool ours = entry.rules == rules.id() && entry.facts == facts;
+  if (ours && catalog != nullptr && entry.catalog_lineage == catalog->lineage && entry.catalog_version == catalog->version) {
+    return entry.masks;
+  }
+  MaskVerdict masks{.tainted = rules.reads_masked(*facts, catalog), .decision = rules.judge_masks(*facts, catalog)};
+  rules.add_alerts(*facts, catalog, masks.decision.alerts);
+  if (ours && catalog != nullptr) {
+    entry.catalog_lineage = catalog->lineage;
+    entry.catalog_version = catalog->version;
+    entry.masks = masks;
+  }
+  return masks;
 }
 
 }  // namespace sluice::rules

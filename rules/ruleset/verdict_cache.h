@@ -27,6 +27,12 @@ class BoundRulesCache {
   std::string key_;
 };
 
+/// What the rules on results say of a statement before it runs.
+struct MaskVerdict {
+  bool tainted = true;  ///< BoundRules::reads_masked().
+  Decision decision;    ///< BoundRules::judge_masks(), with the alerts of BoundRules::add_alerts().
+};
+
 /// Direct-mapped: a decision is found again until another takes its place. An entry holds its facts, so
 /// no other facts can stand at their address.
 class VerdictCache {
@@ -35,13 +41,20 @@ class VerdictCache {
   VerdictCache() : entries_(std::make_unique<std::array<Entry, entries_max>>()) {}
   /// As `rules.judge()`. `raw` must be the text that `facts` are of.
   [[nodiscard]] const Decision& judge(const BoundRules& rules, const FactsPtr& facts, std::string_view raw, Scratch& scratch);
+  /// `catalog` null: not known well enough; nothing is cached then.
+  [[nodiscard]] MaskVerdict judge_masks(const BoundRules& rules, const FactsPtr& facts, const Catalog* catalog);
 
  private:
   struct Entry {
     FactsPtr facts;
     uint64_t rules = 0;  // BoundRules::id(); 0: empty.
     Decision decision;
+    uint64_t catalog_lineage = 0;  // 0: `masks` are not known.
+    uint64_t catalog_version = 0;
+    MaskVerdict masks;
   };
+  Entry& entry_of(const BoundRules& rules, const FactsPtr& facts);
+
   std::unique_ptr<std::array<Entry, entries_max>> entries_;
 };
 

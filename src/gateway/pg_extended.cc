@@ -139,6 +139,16 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
   } else if (statement->judged_by != rules_->id() || rules_->column_masks_live()) {
     judge(*statement);
   }
+  if (!missing && masks_live_ && statement->decision.verdict == Verdict::Allow) {
+    const Decision written = parameters != nullptr
+                                 ? rules_->judge_written(*statement->facts, parameters->parameters, catalog())
+                                 : rules_->judge_unseen(*statement->facts, catalog());
+    if (written.verdict != Verdict::Allow) {
+      // Of this Bind alone: the statement may be bound to other values.
+      statement = std::make_shared<Statement>(*statement);
+      statement->decision = written;
+    }
+  }
   uint64_t seq = 0;
   if (!record_intent(audit::IntentKind::Bind, *statement, portal, missing ? nullptr : parameters, seq))
     return wait_for_recorder();

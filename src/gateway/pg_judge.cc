@@ -43,7 +43,7 @@ void PgSession::refresh_rules() {
   rules_ = lane_.bound_rules().bind(set, target_settings().name, target_settings().default_verdict,
                                     {.principal = principal_, .client_address = client_address_, .unix_s = now_s});
   masks_live_ = rules_->masks_live();
-  if (rules_->column_masks_live() && lane_.shared().want_catalog)
+  if ((rules_->column_masks_live() || rules_->alerts_of_columns()) && lane_.shared().want_catalog)
     lane_.shared().want_catalog(target_settings(), database_);
 }
 
@@ -145,19 +145,20 @@ void PgSession::judge(Statement& statement) {
   } else {
     statement.decision = lane_.verdicts().judge(*rules_, statement.facts, statement.text, lane_.rule_scratch());
   }
-  if (masks_live_ && statement.decision.verdict == Verdict::Allow) {
+  if ((masks_live_ || rules_->alerts_of_columns()) && statement.decision.verdict == Verdict::Allow) {
     const Catalog* known = catalog();
-    statement.tainted = rules_->column_masks_live() && rules_->reads_masked(facts, known);
-    const Decision masks = rules_->judge_masks(facts, known);
-    if (masks.verdict != Verdict::Allow) {
-      const Alerts alerts = statement.decision.alerts;
-      statement.decision = masks;
-      statement.decision.alerts = alerts;
+    const rules::MaskVerdict masks = lane_.verdicts().judge_masks(*rules_, statement.facts, known);
+    Alerts alerts = statement.decision.alerts;
+    alerts.add_all(masks.decision.alerts);
+    statement.tainted = masks.tainted;
+    if (masks.decision.verdict != Verdict::Allow) {
+      statement.decision = masks.decision;
     } else if (statement.tainted && known == nullptr) {
       statement.decision = {.reason = Reason::CatalogStale,
                             .message = "the catalog of this database is not known well enough right now",
                             .hint = "Try again in a moment."};
     }
+    statement.decision.alerts = alerts;
   }
   if (sample) {
     timespec after{};

@@ -51,6 +51,10 @@ struct Alerts {
     if (count < kept_max) rules[count] = rule;
     count += 1;
   }
+  void add_all(const Alerts& others) {
+    for (uint32_t i = 0; i < others.count && i < kept_max; ++i) add(others.rules[i]);
+    if (others.count > kept_max) count += others.count - static_cast<uint32_t>(kept_max);
+  }
 };
 
 /// A plain value: copied, compared, recorded, never changed in place. Views borrow from the rule set

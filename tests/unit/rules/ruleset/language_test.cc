@@ -114,7 +114,8 @@ TEST(Language, deny_beats_hold_beats_allow_in_any_order) {
     EXPECT_EQ(Bound("rules:\n" + order).judge(drop).rule, "deny");
   }
   for (const auto& order : {allow + hold, hold + allow}) {
-    const Decision got = Bound("rules:\n" + order).judge(drop);
+    Bound bound("rules:\n" + order);
+    const Decision got = bound.judge(drop);
     EXPECT_EQ(got.verdict, Verdict::Hold);
     EXPECT_EQ(got.rule, "hold");
   }
