@@ -14,6 +14,7 @@ namespace {
 using sluice::rules::analyze;
 using sluice::rules::AnalyzerLimits;
 using sluice::rules::FactsCache;
+using sluice::rules::Literals;
 
 constexpr auto statements = std::to_array<std::string_view>({
     "SELECT abalance FROM pgbench_accounts WHERE aid = 1234567",
@@ -51,8 +52,8 @@ void facts_cache_hit(benchmark::State& state) {
   FactsCache cache{AnalyzerLimits{}};
   for (const std::string_view text : statements) cache.insert(text, analyze(text, {}, {}));
   const std::string_view text = statement_of(state);
-  SLUICE_ASSERT(cache.find(text) != nullptr && cache.find(text)->understood);
-  for (auto _ : state) benchmark::DoNotOptimize(cache.find(text));
+  SLUICE_ASSERT(cache.find(text, Literals::Read) != nullptr && cache.find(text, Literals::Read)->understood);
+  for (auto _ : state) benchmark::DoNotOptimize(cache.find(text, Literals::Read));
 }
 BENCHMARK(facts_cache_hit)->DenseRange(0, statements.size() - 1);
 

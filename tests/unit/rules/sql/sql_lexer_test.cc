@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "rules/sql/canonical.h"
 #include "tests/unit/rules/sql/facts_support.h"
+#include "tests/unit/rules/sql/mutator.h"
 #include "tests/unit/rules/sql/samples.h"
 #include "tests/unit/rules/sql/scan_oracle.h"
 
@@ -20,46 +21,6 @@ std::string canonical(std::string_view text) {
   auto lexed = lex_text(text, limits);
   return lexed ? lexed->canonical : "rejected: " + lexed.error().message;
 }
-
-// Statements made by cutting, joining and sprinkling the samples; always valid UTF-8 without NUL.
-class Mutator {
- public:
-  explicit Mutator(uint64_t seed) : random_(seed) {}
-
-  std::string next() {
-    for (;;) {
-      std::string text(any(samples));
-      const size_t changes = number(1, 6);
-      for (size_t i = 0; i < changes; ++i) change(text);
-      if (utf8_valid(text) && text.find('\0') == std::string::npos) return text;
-    }
-  }
-
-  size_t number(size_t low, size_t high) { return std::uniform_int_distribution<size_t>(low, high)(random_); }
-
- private:
-  template <typename List>
-  std::string_view any(const List& list) {
-    return list[number(0, list.size() - 1)];
-  }
-
-  void change(std::string& text) {
-    const size_t at = number(0, text.size());
-    switch (number(0, 6)) {
-      case 0: text.insert(at, any(fragments)); break;
-      case 1: text.erase(at, number(1, 4)); break;
-      case 2: text.erase(at); break;
-      case 3: text.insert(at, any(samples)); break;
-      case 4:
-        if (at < text.size()) text[at] = static_cast<char>(number(1, 127));
-        break;
-      case 5: text.replace(at, number(0, 3), any(fragments)); break;
-      default: text += any(fragments); break;
-    }
-  }
-
-  std::mt19937_64 random_;
-};
 
 size_t mutation_count() {
   constexpr size_t default_count = 200'000;
