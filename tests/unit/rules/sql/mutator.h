@@ -26,6 +26,18 @@ class Mutator {
     }
   }
 
+  std::string sequence() {
+    for (;;) {
+      std::string text;
+      const size_t parts = number(1, 12);
+      for (size_t i = 0; i < parts; ++i) {
+        if (number(0, 2) == 0) text += ' ';
+        text += any(fragments);
+      }
+      if (utf8_valid(text) && text.find('\0') == std::string::npos) return text;
+    }
+  }
+
   size_t number(size_t low, size_t high) { return std::uniform_int_distribution<size_t>(low, high)(random_); }
 
  private:
