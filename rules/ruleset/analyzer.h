@@ -16,6 +16,8 @@ struct AnalyzerLimits {
   uint32_t inline_size_max = 4096;       ///< Longer misses belong on a worker (see analyze()).
   uint32_t cache_entries_max = 8192;
   size_t cache_bytes_max = 32U << 20;
+  uint32_t shape_entries_max = 2048;     ///< Of the cache's second level.
+  size_t shape_bytes_max = 8U << 20;
 };
 
 using FactsPtr = std::shared_ptr<const Facts>;
@@ -26,18 +28,28 @@ using FactsPtr = std::shared_ptr<const Facts>;
 [[nodiscard]] FactsPtr analyze(std::string_view text, const AnalyzerLimits& limits,
                                const std::vector<std::string>& trusted_functions);
 
-/// L1: exact bytes to facts, per lane and target. Bounded in entries and bytes; evicts the oldest
-/// unused half (second chance). Not thread-safe.
+/// Whether some rule in force looks at what literals say.
+enum class Literals : uint8_t { Read, Unread };
+
+/// Texts to facts, per lane and target, in two levels, each bounded in entries and bytes; each evicts the
+/// oldest unused (second chance). Not thread-safe.
+///
+/// The first level knows exact bytes. The second knows the shape of plain queries, everything but the
+/// values of their literals (see Facts::literal_independent), and answers only where nobody reads those.
+/// Such facts have no literals and say so (`literals_cut`).
 class FactsCache {
  public:
   explicit FactsCache(const AnalyzerLimits& limits);
   ~FactsCache();
   FactsCache(const FactsCache&) = delete;
   FactsCache& operator=(const FactsCache&) = delete;
-  /// Null: not cached. Compares bytes on a hash hit.
-  [[nodiscard]] FactsPtr find(std::string_view text);
+  /// Null: not cached. Compares bytes on a hash hit. A miss of the first level lexes texts of up to
+  /// inline_size_max when the second may answer.
+  [[nodiscard]] FactsPtr find(std::string_view text, Literals literals);
   void insert(std::string_view text, FactsPtr facts);
+  /// Of both levels; and how many of the hits were the second's.
   [[nodiscard]] uint64_t hits() const;
+  [[nodiscard]] uint64_t shape_hits() const;
   [[nodiscard]] uint64_t misses() const;
 
  private:

@@ -208,4 +208,33 @@ Result<LexedText, LexFailure> lex_text(std::string_view text, const CanonicalLim
   return Writer(text, limits).run();
 }
 
+bool grammar_reads_literals(std::string_view text, const LexedText& lexed) {
+  if (lexed.backslash_in_plain_literal) return true;
+  for (size_t i = 0; i < lexed.tokens.size(); ++i) {
+    const Token& token = lexed.tokens[i];
+    if (token.kind == TokenKind::UnicodeString || token.kind == TokenKind::BitString ||
+        token.kind == TokenKind::HexString) {
+      return true;
+    }
+    // float(54) is refused.
+    const bool is_float = token.kind == TokenKind::Keyword && token.keyword->word == "float";
+    if (is_float && i + 1 < lexed.tokens.size() && text[lexed.tokens[i + 1].start] == '(') return true;
+  }
+  return false;
+}
+
+// The canonical text alone is not enough: it says the same of "day" and day, which the grammar may read
+// differently, so the kind of every token goes with it.
+std::optional<std::string> shape_of(std::string_view text, const CanonicalLimits& limits) {
+  auto lexed = lex_text(text, limits);
+  if (!lexed || grammar_reads_literals(text, *lexed)) return std::nullopt;
+  std::string shape = std::move(lexed->canonical);
+  shape.push_back('\0');
+  for (const Token& token : lexed->tokens) {
+    const bool string = token.kind == TokenKind::EscapeString || token.kind == TokenKind::DollarString;
+    shape.push_back(static_cast<char>(string ? TokenKind::String : token.kind));
+  }
+  return shape;
+}
+
 }  // namespace sluice::rules::sql

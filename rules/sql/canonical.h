@@ -12,6 +12,7 @@
 // they are no function calls. Other names keep quotes, with their escapes decoded.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -45,5 +46,13 @@ struct LexFailure {
 /// Lexes a whole text. Fails on what the lexer rejects, on text that is not UTF-8 or holds NUL, over a
 /// limit, and where the server and libpg_query would disagree (see lexer.h).
 [[nodiscard]] Result<LexedText, LexFailure> lex_text(std::string_view text, const CanonicalLimits& limits);
+
+/// The grammar itself looks into some literal: Unicode escapes, the precision of float(n).
+[[nodiscard]] bool grammar_reads_literals(std::string_view text, const LexedText& lexed);
+
+/// What is left of a text when the values of its literals are taken away, and nothing else that the
+/// grammar sees: two texts of one shape have trees that differ in those values alone. nullopt: the text
+/// does not lex, or grammar_reads_literals().
+[[nodiscard]] std::optional<std::string> shape_of(std::string_view text, const CanonicalLimits& limits);
 
 }  // namespace sluice::rules::sql

@@ -70,21 +70,6 @@ bool is_plain_query(const Facts& facts) {
          facts.guard == Guard::None && !facts.has_secret;
 }
 
-// The grammar itself looks into some literals: Unicode escapes, and the precision of float(n).
-bool literals_are_plain(const LexedText& lexed, std::string_view text) {
-  if (lexed.backslash_in_plain_literal) return false;
-  for (size_t i = 0; i < lexed.tokens.size(); ++i) {
-    const Token& token = lexed.tokens[i];
-    if (token.kind == TokenKind::UnicodeString || token.kind == TokenKind::BitString ||
-        token.kind == TokenKind::HexString) {
-      return false;
-    }
-    const bool is_float = token.kind == TokenKind::Keyword && token.keyword->word == "float";
-    if (is_float && i + 1 < lexed.tokens.size() && text[lexed.tokens[i + 1].start] == '(') return false;
-  }
-  return true;
-}
-
 uint32_t number_field(JsonObject node, std::string_view name) {
   int64_t value = 0;
   const auto found = field(node, name);
@@ -141,7 +126,7 @@ Facts read_facts(std::string_view text, size_t text_size_max, const CanonicalLim
   facts.literals_cut = lexed->literals_cut;
   facts.canonical = std::move(lexed->canonical);
   facts.understood = true;
-  facts.literal_independent = !collector.literals_matter() && is_plain_query(facts) && literals_are_plain(*lexed, text);
+  facts.literal_independent = !collector.literals_matter() && is_plain_query(facts) && !grammar_reads_literals(text, *lexed);
   return facts;
 }
 

@@ -11,13 +11,13 @@ namespace {
 
 using enum FunctionClass;
 
-struct ClassifiedName {
+struct Row {
   std::string_view name;
   FunctionClass function_class;
 };
 
 // Families whose members are all of one class.
-constexpr auto families = std::to_array<ClassifiedName>({
+constexpr auto families = std::to_array<Row>({
     {"binary_upgrade_", CatalogInternals},
     {"brin_metapage_", StoragePages},
     {"brin_page_", StoragePages},
@@ -52,7 +52,7 @@ constexpr auto families = std::to_array<ClassifiedName>({
 });
 
 // Sorted by byte value: looked up by binary search. Wins over the families.
-constexpr auto names = std::to_array<ClassifiedName>({
+constexpr auto names = std::to_array<Row>({
     {"autoprewarm_dump_now", ServerAdministration},
     {"autoprewarm_start_worker", ServerAdministration},
     {"be_lo_export", ServerFiles},
@@ -107,6 +107,7 @@ constexpr auto names = std::to_array<ClassifiedName>({
     {"pg_cancel_backend", SessionControl},
     {"pg_check_frozen", StoragePages},
     {"pg_check_visible", StoragePages},
+    {"pg_config", ServerAdministration},
     {"pg_copy_logical_replication_slot", Replication},
     {"pg_copy_physical_replication_slot", Replication},
     {"pg_create_logical_replication_slot", Replication},
@@ -157,6 +158,7 @@ constexpr auto names = std::to_array<ClassifiedName>({
     {"pg_stat_get_subscription_stats", OtherSessions},
     {"pg_stat_get_wal_receiver", OtherSessions},
     {"pg_stat_get_wal_senders", OtherSessions},
+    {"pg_stat_have_stats", OtherSessions},
     {"pg_stat_reset", ServerAdministration},
     {"pg_stat_reset_replication_slot", Replication},
     {"pg_stat_reset_shared", ServerAdministration},
@@ -204,7 +206,7 @@ constexpr auto names = std::to_array<ClassifiedName>({
     {"tuple_data_split", StoragePages},
     {"xpath_table", RunsSqlText},
 });
-static_assert(std::ranges::is_sorted(names, {}, &ClassifiedName::name));
+static_assert(std::ranges::is_sorted(names, {}, &Row::name));
 
 // Everyday functions of values, aggregates and windows. A name that is missing here costs time, no more.
 constexpr auto ignoring_literals = std::to_array<std::string_view>({
@@ -233,11 +235,18 @@ bool ignores_literals(QualifiedName name) {
 }
 
 std::optional<FunctionClass> class_of_function(std::string_view function) {
-  const auto at = std::ranges::lower_bound(names, function, {}, &ClassifiedName::name);
+  const auto at = std::ranges::lower_bound(names, function, {}, &Row::name);
   if (at != names.end() && at->name == function) return at->function_class;
   const auto family =
-      std::ranges::find_if(families, [&](const ClassifiedName& row) { return function.starts_with(row.name); });
+      std::ranges::find_if(families, [&](const Row& row) { return function.starts_with(row.name); });
   return family == families.end() ? std::nullopt : std::optional(family->function_class);
+}
+
+std::vector<ClassifiedName> function_catalogue() {
+  std::vector<ClassifiedName> rows;
+  for (const Row& row : families) rows.push_back({row.name, true, row.function_class});
+  for (const Row& row : names) rows.push_back({row.name, false, row.function_class});
+  return rows;
 }
 
 }  // namespace sluice::rules::sql

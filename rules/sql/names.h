@@ -43,6 +43,14 @@ class TrustedNames {
 /// nullopt: no more than the rows it is given, as far as its name tells.
 [[nodiscard]] std::optional<FunctionClass> class_of_function(std::string_view function);
 
+/// A row of the catalogue behind it.
+struct ClassifiedName {
+  std::string_view name;
+  bool family;  ///< Every function whose name starts so.
+  FunctionClass function_class;
+};
+[[nodiscard]] std::vector<ClassifiedName> function_catalogue();
+
 /// The always-on guard that calling this function trips, whatever schema it is in.
 [[nodiscard]] Guard guard_of_function(std::string_view name);
 /// The guard that writing to this relation trips: catalogs by which roles, settings and loops are made.

@@ -131,7 +131,10 @@ void NodeHandlers::alter_domain(Walker& walker, JsonObject node, Use use) {
 
 void NodeHandlers::alter_table_command(Walker& walker, JsonObject node, Use use) {
   const bool before = walker.column_types_run_;
-  walker.column_types_run_ = text_field(node, "subtype") == "AT_AlterColumnType";
+  const std::string_view subtype = text_field(node, "subtype");
+  walker.column_types_run_ = subtype == "AT_AlterColumnType";
+  // A column's values are gone as a table's are.
+  if (subtype == "AT_DropColumn") walker.collect_.kind(StatementKind::Drop);
   walker.walk_fields("AlterTableCmd", node, use);
   walker.column_types_run_ = before;
 }

@@ -72,7 +72,7 @@ PgSession::Found PgSession::find_facts(std::string_view text, rules::FactsPtr& f
     facts = std::exchange(awaited_facts_, nullptr);
     if (same) return Found::Yes;
   }
-  facts = state.facts->find(text);
+  facts = state.facts->find(text, rules::Literals::Unread);
   if (facts) {
     lane_.metrics().facts_cache_hits.add();
     return Found::Yes;

@@ -1,4 +1,4 @@
-// The cache in front of the grammar, and what hostile text costs in stack and memory.
+// What hostile text costs in stack and memory.
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -164,68 +164,6 @@ TEST(sql_analyzer, samples_can_be_analyzed_again_and_again_on_many_threads) {
     ASSERT_TRUE(thread);
     threads.push_back(*std::move(thread));
   }
-}
-
-AnalyzerLimits small_cache(uint32_t entries, size_t bytes) {
-  AnalyzerLimits limits;
-  limits.cache_entries_max = entries;
-  limits.cache_bytes_max = bytes;
-  return limits;
-}
-
-TEST(facts_cache, finds_the_same_bytes_only) {
-  FactsCache cache{AnalyzerLimits{}};
-  EXPECT_EQ(cache.find("select 1"), nullptr);
-  const auto facts = facts_of("select 1");
-  cache.insert("select 1", facts);
-  EXPECT_EQ(cache.find("select 1"), facts);
-  EXPECT_EQ(cache.find("select 2"), nullptr);
-  EXPECT_EQ(cache.find("select 1 "), nullptr);
-  EXPECT_EQ(cache.hits(), 1U);
-  EXPECT_EQ(cache.misses(), 3U);
-}
-
-TEST(facts_cache, keeps_what_was_used_and_lets_the_oldest_unused_go) {
-  FactsCache cache{small_cache(3, 1U << 20)};
-  const auto facts = facts_of("select 1");
-  for (const auto* text : {"a", "b", "c"}) cache.insert(text, facts);
-  EXPECT_NE(cache.find("a"), nullptr);
-  cache.insert("d", facts);
-  EXPECT_NE(cache.find("a"), nullptr) << "used: second chance";
-  EXPECT_EQ(cache.find("b"), nullptr) << "oldest unused";
-  EXPECT_NE(cache.find("c"), nullptr);
-  EXPECT_NE(cache.find("d"), nullptr);
-}
-
-TEST(facts_cache, promise_10_is_bounded_in_entries_and_bytes) {
-  FactsCache cache{small_cache(10, 64U << 10)};
-  const auto facts = facts_of("select 1");
-  size_t kept = 0;
-  for (int i = 0; i < 1000; ++i) cache.insert(std::to_string(i), facts);
-  for (int i = 0; i < 1000; ++i) kept += cache.find(std::to_string(i)) != nullptr ? 1 : 0;
-  EXPECT_EQ(kept, 10U);
-  cache.insert(std::string(60U << 10, 'x'), facts);
-  kept = 0;
-  for (int i = 0; i < 1000; ++i) kept += cache.find(std::to_string(i)) != nullptr ? 1 : 0;
-  EXPECT_LT(kept, 10U) << "a long text pushes others out";
-  const std::string too_long(65U << 10, 'y');
-  cache.insert(too_long, facts);
-  EXPECT_EQ(cache.find(too_long), nullptr);
-}
-
-TEST(facts_cache, inserting_again_replaces) {
-  FactsCache cache{AnalyzerLimits{}};
-  cache.insert("select 1", facts_of("select 1"));
-  const auto other = facts_of("select 2");
-  cache.insert("select 1", other);
-  EXPECT_EQ(cache.find("select 1"), other);
-}
-
-TEST(facts_cache, what_is_not_understood_is_cached_too) {
-  FactsCache cache{AnalyzerLimits{}};
-  cache.insert("selct", facts_of("selct"));
-  ASSERT_NE(cache.find("selct"), nullptr);
-  EXPECT_FALSE(cache.find("selct")->understood);
 }
 
 }  // namespace

@@ -253,7 +253,7 @@ INSTANTIATE_TEST_SUITE_P(
         FactsCase{"evasion_41_drop_other_things",
                   "drop function f(int); drop schema s; drop role r; drop owned by r; drop extension e", "drop"},
         FactsCase{"evasion_41_drop_aggregate_of_anything", "drop aggregate f(*); drop operator + (none, int)", "drop"},
-        FactsCase{"evasion_41_alter_table", "alter table a.t drop column b", "alter | a.t:w"},
+        FactsCase{"evasion_41_alter_table", "alter table a.t drop column b", "drop alter | a.t:w"},
         FactsCase{"evasion_41_rename", "alter table t rename to u", "alter | t:w"},
         FactsCase{"evasion_41_rename_column", "alter table t rename a to b", "alter | t:w"},
         FactsCase{"evasion_41_attach", "alter table t attach partition u default", "alter | t:w u:w"},
