@@ -41,9 +41,10 @@ std::shared_ptr<const rules::RuleSet> rule_set(bool masks) {
   return sets[masks ? 1 : 0];
 }
 
-gateway::Snapshots snapshots(bool masks) {
+gateway::Snapshots snapshots(bool masks, const Settings& settings) {
   static const pg::ScramKeys client_keys = keys_of(client_key);
   gateway::Snapshots made;
+  made.settings = std::make_shared<const Settings>(settings);
   made.rules = rule_set(masks);
   std::vector<AccessSubject> subjects(1);
   subjects[0] = {.subject = std::string(client_user),
@@ -102,13 +103,12 @@ class Simulation {
     target.default_verdict = Verdict::Allow;
     target.durability = group_ ? Durability::Group : Durability::Async;
     settings_.targets.push_back(std::move(target));
-    shared_.settings = &settings_;
     shared_.log = &log_;
     shared_.workers = &workers_;
     shared_.ledger = &ledger_;
     const io::ReactorLimits limits{
         .receive_slabs = uint32_t{16} << random_.below(4), .reserve_slabs = reserve_slabs, .connections_max = 64};
-    lane_ = std::make_unique<Lane>(0, shared_, kernel_, recorder_, metrics_, snapshots(masks_), limits);
+    lane_ = std::make_unique<Lane>(0, shared_, kernel_, recorder_, metrics_, snapshots(masks_, settings_), limits);
     shared_.lanes.push_back(lane_.get());
     kernel_.set_upstream([this](SimKernel::Link link) { return accept_upstream(link); });
     if (random_.once_in(10)) refuses_once_in_ = 4;
