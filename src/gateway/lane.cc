@@ -156,9 +156,10 @@ void Lane::apply_settings(const Settings* old) {
     if (i >= targets_.size()) targets_.emplace_back();
     TargetState& state = targets_[i];
     state.limits.text_size_max = targets[i].limits.statement_size_max;
-    // Facts say what is opaque, which depends on the functions that are trusted.
+    // Facts say what is opaque, which depends on the functions that are trusted, and what is too long.
     const bool known = old != nullptr && i < old->targets.size();
-    if (!known || old->targets[i].trusted_functions != targets[i].trusted_functions)
+    if (!known || old->targets[i].trusted_functions != targets[i].trusted_functions ||
+        old->targets[i].limits.statement_size_max != targets[i].limits.statement_size_max)
       state.facts = std::make_unique<rules::FactsCache>(state.limits);
   }
 }
