@@ -27,6 +27,7 @@ enum class RecordType : uint16_t {
   Outcome = 5,
   Cancel = 6,
   SessionEnd = 7,
+  RuleSet = 8,    ///< Which rules a generation is, before the first intent of a session that names it.
   Lost = 64,      ///< Control: a range of this lane's stream could not be kept.
   Recovery = 65,  ///< Control: first record after every start; how the last run ended.
 };

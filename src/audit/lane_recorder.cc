@@ -140,20 +140,32 @@ bool LaneRecorder::intent(SessionCursor& cursor, const Intent& r, int64_t unix_n
   // An intent and its text stand in the same segment. So when the segment has no room for what is to be
   // written, the next one gets both.
   uint64_t segment = producer_.segment_end();
-  const bool known =
-      producer_.head() + intent_size <= segment && statements_.has(cursor.id, r.statement_id, segment);
-  uint64_t size = intent_size;
+  // Which rules a generation is stands in every segment that names it, as a text does.
+  const RuleSetRecord rules{r.rule_generation, r.rule_set_hash != nullptr ? *r.rule_set_hash : Digest{}};
+  const uint64_t rules_size = r.rule_set_hash != nullptr ? record_size(payload_size(rules)) : 0;
+  bool rules_known = rules_size == 0 || (cursor.rules_told == r.rule_generation && cursor.rules_told_in == segment);
+  uint64_t size = intent_size + (rules_known ? 0 : rules_size);
+  const bool known = producer_.head() + size <= segment && statements_.has(cursor.id, r.statement_id, segment);
   size_t text_payload = 0;
   if (!known) {
     text_payload = payload_size(statement, text_max);
     size += record_size(text_payload);
-    if (producer_.head() + size > segment) segment += ring_.identity().segment_size;
+    if (producer_.head() + size > segment) {
+      segment += ring_.identity().segment_size;
+      size += rules_known ? rules_size : 0;
+      rules_known = rules_size == 0;
+    }
   }
   if (!room_for(size, promised(open_sessions_, open_intents_ + 1))) return false;
 
+  // All at once, so that what begins here does not have to be split later.
+  if (!known || !rules_known) (void)producer_.begin(static_cast<uint32_t>(size));
+  if (!rules_known) {
+    append(RecordType::RuleSet, cursor, unix_ns, payload_size(rules), [&](std::byte* at) { encode(at, rules); });
+    cursor.rules_told = r.rule_generation;
+    cursor.rules_told_in = segment;
+  }
   if (!known) {
-    // Both at once, so that what begins here does not have to be split later.
-    (void)producer_.begin(static_cast<uint32_t>(size));
     append(RecordType::Statement, cursor, unix_ns, text_payload,
            [&](std::byte* at) { encode(at, statement, text_max); });
     statements_.add(cursor.id, r.statement_id, segment);

@@ -63,6 +63,7 @@ struct Intent {
   std::string_view rule;
   uint64_t rule_generation = 0;
   Alerts alerts{};                   ///< Rules that matched and only alert.
+  const Digest* rule_set_hash = nullptr;  ///< Of that generation; written once a segment. Null: not known.
 };
 
 struct Outcome {
@@ -93,6 +94,8 @@ struct SessionEnd {
 struct SessionCursor {
   SessionId id;
   uint64_t seq = 0;                  ///< Of the last record written; 0 before the first.
+  uint64_t rules_told = 0;           ///< The generation whose hash this session's records last said ...
+  uint64_t rules_told_in = 0;        ///< ... and where that segment ends. For the recorder alone.
 };
 
 class Recorder {

@@ -115,6 +115,7 @@ std::string_view name_of(RecordType type) {
     case RecordType::Outcome: return "outcome";
     case RecordType::Cancel: return "cancel";
     case RecordType::SessionEnd: return "session_end";
+    case RecordType::RuleSet: return "rule_set";
     case RecordType::Lost: return "lost";
     case RecordType::Recovery: return "recovery";
   }
@@ -449,6 +450,21 @@ Decoded<SessionEndView> decode_session_end(Bytes payload, uint16_t version) {
   v.bytes_to_client = in.get<uint64_t>();
   if (in.get<uint32_t>() != 0) return std::unexpected(RecordError::BadValue);
   v.reason = in.text();
+  return checked(in, v);
+}
+
+size_t payload_size(const RuleSetRecord&) { return 8 + sizeof(Digest); }
+void encode(std::byte* at, const RuleSetRecord& r) {
+  LeWriter out(at);
+  out.put(r.generation);
+  out.put(r.hash);
+}
+Decoded<RuleSetRecord> decode_rule_set(Bytes payload, uint16_t version) {
+  if (version != 1) return std::unexpected(RecordError::UnknownVersion);
+  LeReader in(payload);
+  RuleSetRecord v;
+  v.generation = in.get<uint64_t>();
+  v.hash = in.get<Digest>();
   return checked(in, v);
 }
 

@@ -37,6 +37,12 @@ struct Statement {
   bool text_is_digest = false;
 };
 
+/// A generation counts from 1 in each run of the gateway; the hash says which rules it was.
+struct RuleSetRecord {
+  uint64_t generation = 0;
+  Digest hash{};
+};
+
 struct Lost {
   uint64_t from_lsn = 0;
   uint64_t to_lsn = 0;
@@ -60,6 +66,7 @@ struct Recovery {
 [[nodiscard]] size_t payload_size(const Outcome&);
 [[nodiscard]] size_t payload_size(const Cancel&);
 [[nodiscard]] size_t payload_size(const SessionEnd&);
+[[nodiscard]] size_t payload_size(const RuleSetRecord&);
 [[nodiscard]] size_t payload_size(const Lost&);
 [[nodiscard]] size_t payload_size(const Recovery&);
 void encode(std::byte* at, const SessionStart&);
@@ -67,6 +74,7 @@ void encode(std::byte* at, const Authentication&);
 void encode(std::byte* at, const Outcome&);
 void encode(std::byte* at, const Cancel&);
 void encode(std::byte* at, const SessionEnd&);
+void encode(std::byte* at, const RuleSetRecord&);
 void encode(std::byte* at, const Lost&);
 void encode(std::byte* at, const Recovery&);
 
@@ -169,6 +177,7 @@ using Decoded = Result<T, RecordError>;
 [[nodiscard]] Decoded<OutcomeView> decode_outcome(Bytes payload, uint16_t version);
 [[nodiscard]] Decoded<CancelView> decode_cancel(Bytes payload, uint16_t version);
 [[nodiscard]] Decoded<SessionEndView> decode_session_end(Bytes payload, uint16_t version);
+[[nodiscard]] Decoded<RuleSetRecord> decode_rule_set(Bytes payload, uint16_t version);
 [[nodiscard]] Decoded<LostView> decode_lost(Bytes payload, uint16_t version);
 [[nodiscard]] Decoded<Recovery> decode_recovery(Bytes payload, uint16_t version);
 

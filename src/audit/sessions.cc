@@ -72,6 +72,7 @@ bool take(SessionSummary& s, const LogRecord& record) {
     }
     case RecordType::Statement:
     case RecordType::Cancel:
+    case RecordType::RuleSet:
     case RecordType::Lost:
     case RecordType::Recovery: return true;
   }

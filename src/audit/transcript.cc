@@ -90,6 +90,11 @@ std::string render(const SessionEndView& v, Format format) {
   return fmt::format("{} (received {} bytes, sent {})", shown(v.reason), v.bytes_from_client, v.bytes_to_client);
 }
 
+std::string render(const RuleSetRecord& v, Format format) {
+  if (format == Format::JsonLines) return field("generation", v.generation) + field("hash", Text{hex_encode(v.hash)});
+  return fmt::format("generation {} is {}", v.generation, hex_encode(v.hash));
+}
+
 std::string render(const LostView& v, Format format) {
   if (format == Format::JsonLines)
     return field("from_lsn", v.from_lsn) + field("to_lsn", v.to_lsn) + field("what", v.what);
@@ -191,6 +196,7 @@ Decoded<std::string> Transcript::details(const LogRecord& record) {
     case RecordType::Outcome: return rendered(decode_outcome(payload, version), format_);
     case RecordType::Cancel: return rendered(decode_cancel(payload, version), format_);
     case RecordType::SessionEnd: return rendered(decode_session_end(payload, version), format_);
+    case RecordType::RuleSet: return rendered(decode_rule_set(payload, version), format_);
     case RecordType::Lost: return rendered(decode_lost(payload, version), format_);
     case RecordType::Recovery: return rendered(decode_recovery(payload, version), format_);
     case RecordType::Intent: {

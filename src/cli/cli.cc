@@ -21,6 +21,7 @@ void build(CLI::App& app, Invocation& invocation) {
   add_keys(app, invocation);
   add_sessions(app, invocation);
   add_audit(app, invocation);
+  add_rules(app, invocation);
   add_status(app, invocation);
   add_version(app, invocation);
   add_completion(app, invocation);

@@ -13,6 +13,7 @@
 #include "cli/cli.h"
 #include "cli/service.h"
 #include "control/config.h"
+#include "control/files.h"
 
 namespace sluice::cli {
 namespace {
@@ -41,12 +42,13 @@ int open_signals() {
 int serve(const std::string& config) {
   if (const int code = harden_process(); code != Ok) return code;
   std::vector<std::string> warnings;
+  const auto stamp = control::stamp_of(config);
   auto settings = control::load_config(config, {}, &warnings);
   if (!settings) return complain(BadConfig, settings.error().message);
   const int signals = open_signals();
   if (signals < 0) return complain(Failed, fmt::format("signals cannot be waited for: {}", errno_text(errno)));
   for (const std::string& w : warnings) complain(Ok, "warning: " + w);
-  Service service(std::move(*settings), signals);
+  Service service(config, stamp, std::move(*settings), signals);
   if (const int code = service.start(); code != Ok) return code;
   return service.run();
 }
@@ -58,7 +60,7 @@ void add_serve(CLI::App& app, Invocation& invocation) {
   const auto config = std::make_shared<std::string>();
   command->add_option("-c,--config", *config, "Configuration file.")->required();
   command->footer("SIGTERM or SIGINT: no new sessions, and stop when the open ones are done or drain_timeout is over;\n"
-                  "a second one stops at once. SIGHUP: read keys, passwords and certificates again.");
+                  "a second one stops at once. SIGHUP: read configuration, rules, keys, passwords and certificates again.");
   command->callback([&invocation, config] { invocation.run = [config] { return serve(*config); }; });
 }
 

@@ -16,7 +16,7 @@ namespace sluice::cli {
 
 /// References outlive the data plane.
 struct GatewayParts {
-  const Settings& settings;
+  SettingsPtr settings;
   unsigned lanes;
   std::shared_ptr<const rules::RuleSet> rules;
   KeysPtr keys;

@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "cli/load_rules.h"
-#include "control/keys.h"
+#include "cli/rules_api.h"
 #include "control/status.h"
 
 namespace sluice::cli {
@@ -27,70 +27,78 @@ int64_t monotonic_ms() {
   return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
 }
 
-Expected<KeysPtr> load_directory(const Settings& settings) {
-  if (settings.identity.access_keys_file.empty()) return std::make_shared<const KeyDirectory>();
-  auto subjects = control::load_keys(settings.identity.access_keys_file);
-  if (!subjects) return std::unexpected(subjects.error());
-  return std::make_shared<const KeyDirectory>(std::move(*subjects));
-}
-
 }  // namespace
 
-Service::Service(Settings settings, int signals)
-    : settings_(std::move(settings)),
+Service::Service(std::string config, control::FileStamp config_stamp, Settings settings, int signals)
+    : config_(std::move(config)),
+      config_stamp_(config_stamp),
+      settings_(std::make_shared<const Settings>(std::move(settings))),
       signals_(signals),
       started_unix_s_(std::time(nullptr)),
-      log_(STDERR_FILENO, settings_.log_json, settings_.log_level) {}
+      log_(STDERR_FILENO, settings_->log_json, settings_->log_level) {}
 
 Service::~Service() { stop("stopped"); }
 
 int Service::start() {
+  Started with{.config = config_, .config_stamp = config_stamp_, .settings = settings_};
   std::vector<std::string> warnings;
-  auto rules = load_rules(settings_, 1, &warnings);
+  auto sources = read_rules(settings_->rule_files);
+  if (!sources) return complain(BadConfig, sources.error().message);
+  auto rules = compile_rules(*sources, *settings_, 1, &warnings);
   if (!rules) return complain(BadConfig, rules.error().message);
-  rules_ = std::move(*rules);
+  with.rules = {std::move(*sources), *rules, "configuration"};
   for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});
 
   // What files look like is noted before they are read, so that no change falls in between.
-  keys_stamp_ = control::stamp_of(settings_.identity.access_keys_file);
-  auto keys = load_directory(settings_);
+  with.keys_stamp = control::stamp_of(settings_->identity.access_keys_file);
+  auto keys = load_directory(*settings_);
   if (!keys) return complain(BadConfig, keys.error().message);
-  access_subjects_ = (*keys)->size();
-  watcher_ = std::make_unique<control::CredentialWatcher>(
-      settings_.targets, [this](CredentialsPtr set) { data_plane_->publish_credentials(std::move(set)); }, log_);
-  auto credentials = control::load_credentials(settings_.targets);
+  with.access_subjects = (*keys)->size();
+  with.credentials = std::make_unique<control::CredentialWatcher>(
+      settings_->targets, [this](CredentialsPtr set) { data_plane_->publish_credentials(std::move(set)); }, log_);
+  auto credentials = control::load_credentials(settings_->targets);
   if (!credentials) return complain(BadConfig, credentials.error().message);
 
-  const unsigned lanes = lane_count(settings_);
+  const unsigned lanes = lane_count(*settings_);
   if (auto ring = probe_io_uring(); !ring) return complain(NoIoUring, ring.error().message);
-  auto audit = audit::AuditLog::open(settings_.audit, lanes, [this](unsigned lane) { bells_.ring(lane); });
+  auto audit = audit::AuditLog::open(settings_->audit, lanes, [this](unsigned lane) { bells_.ring(lane); });
   if (!audit) return complain(AuditUnavailable, audit.error().message);
   audit_ = std::move(*audit);
 
-  auto started = start_gateway({settings_, lanes, rules_, std::move(*keys), std::move(*credentials), *audit_, log_});
+  auto started = start_gateway({settings_, lanes, *rules, std::move(*keys), std::move(*credentials), *audit_, log_});
   if (!started) return complain(started.error().code, started.error().message);
   data_plane_ = std::move(*started);
   bells_.connect(data_plane_.get());
+  reloader_ = std::make_unique<Reloader>(std::move(with), *data_plane_, log_);
   if (const int code = start_admin(); code != Ok) return code;
 
-  for (const ListenerSettings& l : settings_.listeners) {
+  for (const ListenerSettings& l : settings_->listeners) {
     log_.log(LogLevel::Info, "listening", {{"protocol", l.protocol}, {"address", l.host}, {"port", l.port}, {"tls", l.tls.has_value()}});
   }
-  log_.log(LogLevel::Info, "started", {{"version", SLUICE_VERSION}, {"lanes", lanes}, {"rules", rules_->rule_count()},
-                                       {"subjects", access_subjects_.load()}, {"pid", ::getpid()}});
+  log_.log(LogLevel::Info, "started", {{"version", SLUICE_VERSION}, {"lanes", lanes}, {"rules", (*rules)->rule_count()},
+                                       {"subjects", reloader_->access_subjects()}, {"pid", ::getpid()}});
   return Ok;
 }
 
 int Service::start_admin() {
-  if (settings_.admin_port == 0) return Ok;
+  auto local = control::AdminServer::start_local(settings_->admin_socket, rules_answers(*reloader_, *data_plane_), log_);
+  if (!local) return complain(Failed, local.error().message);
+  local_ = std::move(*local);
+  if (settings_->admin_port == 0) return Ok;
   control::AdminHooks hooks;
   hooks.metrics = [this] { return control::render_metrics(snapshot(), data_plane_->status()); };
-  hooks.status = [this] { return control::render_status(snapshot(), data_plane_->status()); };
+  hooks.status = [this] { return control::render_status(snapshot(), data_plane_status()); };
   hooks.not_ready = [this] { return control::not_ready_reason(snapshot(), data_plane_->status()); };
-  auto admin = control::AdminServer::start(settings_.admin_host, settings_.admin_port, std::move(hooks));
+  auto admin = control::AdminServer::start(settings_->admin_host, settings_->admin_port, std::move(hooks));
   if (!admin) return complain(Failed, admin.error().message);
   admin_ = std::move(*admin);
   return Ok;
+}
+
+DataPlaneStatus Service::data_plane_status() const {
+  DataPlaneStatus out = data_plane_->status();
+  out.generations = data_plane_->live_generations();
+  return out;
 }
 
 control::ProcessSnapshot Service::snapshot() const {
@@ -105,51 +113,21 @@ control::ProcessSnapshot Service::snapshot() const {
   out.audit_records = audit.records;
   out.rings_locked = audit.rings_locked;
   out.secrets_locked = secrets_locked();
-  out.rule_generation = rules_->generation();
-  out.rule_count = rules_->rule_count();
-  out.access_subjects = access_subjects_.load();
+  out.rules = reloader_->status();
+  out.access_subjects = reloader_->access_subjects();
   out.log_lines_dropped = log_.dropped();
   return out;
 }
 
-void Service::reload_keys() {
-  auto keys = load_directory(settings_);
-  if (!keys) {
-    log_.log(LogLevel::Error, "keys-not-reloaded", {{"reason", keys.error().message}});
-    return;
-  }
-  access_subjects_ = (*keys)->size();
-  data_plane_->publish_keys(std::move(*keys));
-  log_.log(LogLevel::Info, "keys-reloaded", {{"subjects", access_subjects_.load()}});
-}
-
-/// Keys, passwords and certificates; what cannot be read leaves the running one in place. Rules and the
-/// rest of the configuration are read at start only.
-void Service::reload() {
-  reload_keys();
-  watcher_->reload();
-  if (const auto done = data_plane_->reload_certificates(); done) {
-    log_.log(LogLevel::Info, "certificates-reloaded", {});
-  } else {
-    log_.log(LogLevel::Error, "certificates-not-reloaded", {{"reason", done.error().message}});
-  }
-}
-
 void Service::begin_drain() {
   draining_ = true;
-  drain_until_ms_ = monotonic_ms() + settings_.drain_timeout_ms;
-  log_.log(LogLevel::Info, "draining", {{"at_most_ms", settings_.drain_timeout_ms}});
+  drain_until_ms_ = monotonic_ms() + settings_->drain_timeout_ms;
+  log_.log(LogLevel::Info, "draining", {{"at_most_ms", settings_->drain_timeout_ms}});
   data_plane_->begin_drain();
 }
 
 void Service::tick() {
-  watcher_->check();
-  // A revoked key bites without anybody sending a signal.
-  const auto stamp = control::stamp_of(settings_.identity.access_keys_file);
-  if (stamp != keys_stamp_) {
-    keys_stamp_ = stamp;
-    reload_keys();
-  }
+  reloader_->tick();
   const audit::Status audit = audit_->status();
   if (audit.failed && !audit_failure_logged_) {
     audit_failure_logged_ = true;
@@ -180,7 +158,7 @@ int Service::run() {
     signalfd_siginfo signal{};
     if (::read(signals_, &signal, sizeof signal) != sizeof signal) continue;
     if (signal.ssi_signo == SIGHUP) {
-      reload();
+      reloader_->request();
     } else if (draining_) {
       stop("second signal");
       return Ok;
@@ -193,7 +171,9 @@ int Service::run() {
 void Service::stop(std::string_view why) {
   if (stopped_) return;
   stopped_ = true;
+  local_.reset();
   admin_.reset();
+  reloader_.reset();
   if (data_plane_ != nullptr) {
     data_plane_->stop();
     log_.log(LogLevel::Info, "stopped", {{"because", why}});

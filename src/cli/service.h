@@ -8,6 +8,7 @@
 
 #include "audit/audit_log.h"
 #include "cli/cli.h"
+#include "cli/reload.h"
 #include "cli/serve_gateway.h"
 #include "control/admin.h"
 #include "control/credentials.h"
@@ -36,8 +37,9 @@ class LaneBells {
 
 class Service {
  public:
-  /// `signals`: a signalfd of the signals serve waits for, borrowed.
-  Service(Settings settings, int signals);
+  /// `config`: its path, `config_stamp` what it looked like before it was read. `signals`: a signalfd of
+  /// the signals serve waits for, borrowed.
+  Service(std::string config, control::FileStamp config_stamp, Settings settings, int signals);
   ~Service();
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -50,24 +52,23 @@ class Service {
  private:
   [[nodiscard]] control::ProcessSnapshot snapshot() const;
   [[nodiscard]] int start_admin();
-  void reload_keys();
-  void reload();
+  [[nodiscard]] DataPlaneStatus data_plane_status() const;
   void begin_drain();
   void tick();
   void stop(std::string_view why);
 
-  const Settings settings_;
+  const std::string config_;
+  const control::FileStamp config_stamp_;
+  const SettingsPtr settings_;  // As it was started with: what only a restart changes is read from here.
   const int signals_;
   const int64_t started_unix_s_;
   control::Logger log_;
-  std::shared_ptr<const rules::RuleSet> rules_;
-  std::atomic<uint64_t> access_subjects_{0};
-  control::FileStamp keys_stamp_;
-  std::unique_ptr<control::CredentialWatcher> watcher_;
   LaneBells bells_;
   std::unique_ptr<audit::AuditLog> audit_;
   std::unique_ptr<DataPlane> data_plane_;
+  std::unique_ptr<Reloader> reloader_;
   std::unique_ptr<control::AdminServer> admin_;
+  std::unique_ptr<control::AdminServer> local_;
   std::atomic<bool> draining_{false};
   int64_t drain_until_ms_ = 0;
   bool audit_failure_logged_ = false;

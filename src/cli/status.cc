@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
+#include <ctime>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -43,12 +44,41 @@ std::string text_of(const json& from, const char* key) {
   return printable(at->is_string() ? at->get<std::string>() : at->dump());
 }
 
+std::string utc_text(int64_t unix_s) {
+  const std::time_t at = unix_s;
+  std::tm parts{};
+  (void)::gmtime_r(&at, &parts);
+  char out[32];
+  return {out, std::strftime(out, sizeof out, "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+void print_rules(const json& rules) {
+  fmt::print("rules: {}, generation {}, SHA-256 {}\n", text_of(rules, "count"), text_of(rules, "generation"),
+             text_of(rules, "hash"));
+  fmt::print("  loaded {} from {}; reloads since the start: {} good, {} bad\n",
+             utc_text(rules.value("loaded_unix_s", int64_t{0})), text_of(rules, "origin"), text_of(rules, "reloads_ok"),
+             text_of(rules, "reloads_failed"));
+  if (const json before = rules.value("previous", json()); before.is_object())
+    fmt::print("  before: generation {}, SHA-256 {}\n", text_of(before, "generation"), text_of(before, "hash"));
+  if (rules.contains("last_failure"))
+    fmt::print("  the last reload failed and changed nothing: {}\n", text_of(rules, "last_failure"));
+  for (const json& live : rules.value("live", json::array())) {
+    if (live.value("held_by", uint64_t{0}) == 0) continue;
+    fmt::print("  generation {} is still used by {} sessions:", text_of(live, "generation"), text_of(live, "held_by"));
+    for (const json& holder : live.value("holders", json::array()))
+      fmt::print(" {} at {};", text_of(holder, "session"), text_of(holder, "target"));
+    fmt::print("\n");
+  }
+  fmt::print("\n");
+}
+
 void print_status(const json& s) {
   fmt::print("sluice {}: {}\n", text_of(s, "version"),
              s.value("ready", false) ? "ready" : "not ready: " + text_of(s, "not_ready_because"));
   const json rules = s.value("rules", json::object());
-  fmt::print("rules: {}, generation {}; subjects with keys: {}; log lines dropped: {}\n\n", text_of(rules, "count"),
-             text_of(rules, "generation"), text_of(s, "access_subjects"), text_of(s, "log_lines_dropped"));
+  fmt::print("subjects with keys: {}; log lines dropped: {}\n", text_of(s, "access_subjects"),
+             text_of(s, "log_lines_dropped"));
+  print_rules(rules);
   fmt::print("{:>4} {:>7} {:>8} {:>10} {:>10} {:>9} {:>10} {:>12} {:>9} {:>10}\n", "LANE", "RUNNING", "SESSIONS", "TOTAL",
              "ALLOWED", "DENIED", "MASKED", "BUFFERS", "RING", "RULES");
   for (const json& lane : s.value("lanes", json::array())) {

@@ -5,6 +5,8 @@
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +34,8 @@ std::string_view reason_phrase(uint16_t status) {
     case 403: return "Forbidden";
     case 404: return "Not Found";
     case 405: return "Method Not Allowed";
+    case 409: return "Conflict";
+    case 413: return "Content Too Large";
     case 431: return "Request Header Fields Too Large";
     case 503: return "Service Unavailable";
     case 505: return "HTTP Version Not Supported";
@@ -84,27 +88,82 @@ Expected<std::unique_ptr<AdminServer>> AdminServer::start(const std::string& hos
   }
   // The port stands at the same place for both families.
   const uint16_t actual = ntohs(reinterpret_cast<const sockaddr_in*>(&bound)->sin_port);
-  return std::unique_ptr<AdminServer>(new AdminServer(fd, wake, actual, is_loopback(host), std::move(hooks)));
+  return std::unique_ptr<AdminServer>(new AdminServer(
+      {.listener = fd,
+       .wake = wake,
+       .port = actual,
+       .loopback = is_loopback(host),
+       .answer = [hooks = std::move(hooks)](const AdminRequest& r) { return answer_admin(r.path, hooks); }}));
 }
 
-AdminServer::AdminServer(int listener, int wake, uint16_t port, bool loopback, AdminHooks hooks)
-    : listener_(listener), wake_(wake), port_(port), loopback_(loopback), hooks_(std::move(hooks)) {
+Expected<std::unique_ptr<AdminServer>> AdminServer::start_local(const std::string& path, AdminAnswer answer,
+                                                                LogSink& log) {
+  const auto failed = [&path](int error) {
+    return fail(fmt::format("local socket {}: {}", path, errno_text(error)));
+  };
+  // Bound under another name and shut to others before anybody finds it under its own.
+  const std::string first_name = path + ".new";
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (first_name.size() >= sizeof address.sun_path) return failed(ENAMETOOLONG);
+  path.copy(address.sun_path, path.size());
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return failed(errno);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN) {
+    ::close(fd);
+    return fail(fmt::format("local socket {}: another sluice listens there", path));
+  }
+  first_name.copy(address.sun_path, first_name.size());
+  (void)::unlink(first_name.c_str());
+  const bool listening = ::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
+                         ::chmod(first_name.c_str(), S_IRUSR | S_IWUSR) == 0 && ::listen(fd, 16) == 0 &&
+                         ::rename(first_name.c_str(), path.c_str()) == 0;
+  const int wake = listening ? ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
+  if (wake < 0) {
+    const int error = errno;
+    ::close(fd);
+    return failed(error);
+  }
+  return std::unique_ptr<AdminServer>(new AdminServer({.listener = fd,
+                                                       .wake = wake,
+                                                       .path = path,
+                                                       .body_size_max = local_body_size_max,
+                                                       .answer = std::move(answer),
+                                                       .log = &log}));
+}
+
+AdminServer::AdminServer(Face face) : face_(std::move(face)) {
   thread_ = std::thread([this] { run(); });
 }
 
 AdminServer::~AdminServer() {
   const uint64_t one = 1;
-  (void)!::write(wake_, &one, sizeof one);
+  (void)!::write(face_.wake, &one, sizeof one);
   thread_.join();
-  ::close(listener_);
-  ::close(wake_);
+  if (!face_.path.empty()) (void)::unlink(face_.path.c_str());
+  ::close(face_.listener);
+  ::close(face_.wake);
+}
+
+bool AdminServer::may_ask(int fd) const {
+  if (face_.path.empty()) return true;
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return false;
+  if (peer.uid == ::geteuid() || peer.uid == 0) return true;
+  face_.log->log(LogLevel::Warn, "local-socket-refused", {{"uid", peer.uid}, {"pid", peer.pid}});
+  return false;
 }
 
 void AdminServer::accept_one() {
-  const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  const int fd = ::accept4(face_.listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (fd < 0) {
     // Out of descriptors the listener stays readable: without a pause this thread would spin.
     if (errno != EAGAIN && errno != EINTR) accept_after_ms_ = now_ms() + 100;
+    return;
+  }
+  if (!may_ask(fd)) {
+    ::close(fd);
     return;
   }
   Connection& c = connections_.emplace_back();
@@ -113,23 +172,23 @@ void AdminServer::accept_one() {
 }
 
 void AdminServer::handle(Connection& c) {
-  const auto request = parse_admin_request(c.in);
+  const auto request = parse_admin_request(c.in, face_.body_size_max);
   if (!request) {
     c.out = render_http({http_status(request.error()), "text/plain; charset=utf-8",
                          std::string(explain(request.error())) + "\n"});
   } else if (request->has_value()) {
     const AdminRequest& r = **request;
     // A page in a browser may not read this through a name that resolves to loopback.
-    const bool foreign = loopback_ && !r.host.empty() && !is_local_host_header(r.host);
+    const bool foreign = face_.loopback && !r.host.empty() && !is_local_host_header(r.host);
     c.out = render_http(foreign ? AdminResponse{403, "text/plain; charset=utf-8", "ask for localhost\n"}
-                                : answer_admin(r.path, hooks_));
+                                : face_.answer(r));
   }
 }
 
 bool AdminServer::serve(Connection& c, int64_t now) {
   if (now >= c.deadline_ms) return false;
   if (c.out.empty()) {
-    char chunk[2048];
+    char chunk[16384];
     const ssize_t n = ::recv(c.fd, chunk, sizeof chunk, 0);
     if (n < 0) return errno == EAGAIN || errno == EINTR;
     if (n == 0) return false;
@@ -146,11 +205,11 @@ bool AdminServer::serve(Connection& c, int64_t now) {
 void AdminServer::run() {
   std::vector<pollfd> polled;
   for (;;) {
-    polled.assign({{wake_, POLLIN, 0}});
+    polled.assign({{face_.wake, POLLIN, 0}});
     // While all places are taken nobody is accepted; the kernel's queue holds the others.
     const bool pausing = now_ms() < accept_after_ms_;
     const bool room = connections_.size() < admin_connections_max && !pausing;
-    polled.push_back({room ? listener_ : -1, POLLIN, 0});
+    polled.push_back({room ? face_.listener : -1, POLLIN, 0});
     int64_t next = pausing ? 100 : -1;
     for (const Connection& c : connections_) {
       polled.push_back({c.fd, static_cast<short>(c.out.empty() ? POLLIN : POLLOUT), 0});

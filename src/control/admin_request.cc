@@ -1,6 +1,7 @@
 #include "control/admin_request.h"
 
 #include <algorithm>
+#include <charconv>
 #include <string>
 
 #include "control/config_reader.h"
@@ -51,8 +52,9 @@ std::string_view explain(AdminError e) {
     case AdminError::TooLarge: return "the header is too large";
     case AdminError::Malformed: return "not an HTTP/1.1 request";
     case AdminError::Version: return "only HTTP/1.0 and HTTP/1.1 are spoken here";
-    case AdminError::Method: return "only GET is answered here";
-    case AdminError::Body: return "a GET here has no body";
+    case AdminError::Method: return "no such method here";
+    case AdminError::Body: return "a GET has no body here, and a POST has one with a Content-Length";
+    case AdminError::BodyTooLarge: return "the body is too large";
     case AdminError::Host: return "one Host header is needed";
   }
   return "not an HTTP/1.1 request";
@@ -63,6 +65,7 @@ uint16_t http_status(AdminError e) {
     case AdminError::TooLarge: return 431;
     case AdminError::Version: return 505;
     case AdminError::Method: return 405;
+    case AdminError::BodyTooLarge: return 413;
     case AdminError::Malformed:
     case AdminError::Body:
     case AdminError::Host: return 400;
@@ -70,14 +73,13 @@ uint16_t http_status(AdminError e) {
   return 400;
 }
 
-Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_view input) {
+Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_view input,
+                                                                    size_t body_size_max) {
   const size_t end = input.substr(0, admin_header_size_max).find("\r\n\r\n");
   if (end == std::string_view::npos) {
     if (input.size() >= admin_header_size_max) return std::unexpected(AdminError::TooLarge);
     return std::optional<AdminRequest>{};
   }
-  // What follows the header is a body or a second request, and this listener takes neither.
-  if (input.size() > end + 4) return std::unexpected(AdminError::Body);
   std::string_view rest = input.substr(0, end + 2);
 
   const std::string_view line = next_line(rest);
@@ -92,10 +94,12 @@ Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_
     return std::unexpected(AdminError::Malformed);
   }
   if (version != "HTTP/1.1" && version != "HTTP/1.0") return std::unexpected(AdminError::Version);
-  if (method != "GET") return std::unexpected(AdminError::Method);
+  request.post = method == "POST" && body_size_max > 0;
+  if (method != "GET" && !request.post) return std::unexpected(AdminError::Method);
   if (!request.path.starts_with('/')) return std::unexpected(AdminError::Malformed);
 
   bool has_host = false;
+  std::optional<size_t> length;
   while (!rest.empty()) {
     const auto field = next_line(rest);
     const size_t colon = field.find(':');
@@ -104,7 +108,14 @@ Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_
     const auto value = trim(field.substr(colon + 1));
     if (!is_field_value(value)) return std::unexpected(AdminError::Malformed);
     if (same_name(name, "transfer-encoding")) return std::unexpected(AdminError::Body);
-    if (same_name(name, "content-length") && value != "0") return std::unexpected(AdminError::Body);
+    if (same_name(name, "content-length")) {
+      size_t said = 0;
+      const auto [stop, bad] = std::from_chars(value.data(), value.data() + value.size(), said);
+      if (length || value.empty() || bad != std::errc{} || stop != value.data() + value.size())
+        return std::unexpected(AdminError::Body);
+      if (said > body_size_max) return std::unexpected(request.post ? AdminError::BodyTooLarge : AdminError::Body);
+      length = said;
+    }
     if (same_name(name, "host")) {
       if (has_host) return std::unexpected(AdminError::Host);
       has_host = true;
@@ -112,6 +123,11 @@ Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_
     }
   }
   if (!has_host && version == "HTTP/1.1") return std::unexpected(AdminError::Host);
+  if (request.post ? !length : length.value_or(0) != 0) return std::unexpected(AdminError::Body);
+  // What follows is the body; a second request is not taken.
+  request.body = input.substr(end + 4);
+  if (request.body.size() > length.value_or(0)) return std::unexpected(AdminError::Body);
+  if (request.body.size() < length.value_or(0)) return std::optional<AdminRequest>{};
   return std::optional{request};
 }
 

@@ -14,8 +14,9 @@ enum class AdminError : uint8_t {
   TooLarge,        ///< 431: the header is over admin_header_size_max.
   Malformed,       ///< 400: not HTTP/1.1 as RFC 9112 writes it.
   Version,         ///< 505: neither HTTP/1.0 nor HTTP/1.1.
-  Method,          ///< 405: nothing but GET.
-  Body,            ///< 400: a GET with a body.
+  Method,          ///< 405: nothing but GET, or GET and POST.
+  Body,            ///< 400: a body that is not asked for, or none where one is.
+  BodyTooLarge,    ///< 413.
   Host,            ///< 400: no Host, or two.
 };
 [[nodiscard]] std::string_view explain(AdminError);
@@ -23,12 +24,16 @@ enum class AdminError : uint8_t {
 
 /// Views borrow from the input.
 struct AdminRequest {
+  bool post = false;
   std::string_view path;   ///< Origin form, with its query if it has one.
   std::string_view host;   ///< The Host header's value; empty in HTTP/1.0.
+  std::string_view body;
 };
 
-/// nullopt: the header is not whole yet. Lines end with CRLF only; no folding; no obsolete forms.
-[[nodiscard]] Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_view input);
+/// nullopt: it is not whole yet. Lines end with CRLF only; no folding; no obsolete forms; a body has a
+/// Content-Length. `body_size_max` 0: no POST.
+[[nodiscard]] Result<std::optional<AdminRequest>, AdminError> parse_admin_request(std::string_view input,
+                                                                                  size_t body_size_max = 0);
 
 /// "localhost", a loopback address, with or without a port: what a browser that was tricked into
 /// resolving a foreign name to 127.0.0.1 does not send.

@@ -16,7 +16,7 @@ namespace {
 constexpr size_t listeners_max = 64;
 constexpr size_t targets_max = 1024;
 constexpr size_t credentials_max = 256;
-constexpr size_t rule_files_max = 4096;
+constexpr size_t socket_path_max = 100;  // Of 107; a name of its own is tried first, which is longer.
 constexpr uint32_t day_ms = 86'400'000;
 constexpr std::string_view protocols[] = {"postgres"};
 
@@ -289,7 +289,10 @@ void Loader::read_admin(const YamlNode& node) {
   MapReader map(context_, node, "admin");
   bool allow_remote = false;
   map.boolean("allow_remote", allow_remote);
-  const YamlNode* bind = map.address("bind", out_.admin_host, out_.admin_port, true);
+  const YamlNode* socket = map.file("socket", out_.admin_socket);
+  if (socket != nullptr && out_.admin_socket.size() > socket_path_max)
+    map.expected(*socket, fmt::format("a path of at most {} bytes", socket_path_max));
+  const YamlNode* bind = map.address("bind", out_.admin_host, out_.admin_port, false);
   if (bind == nullptr) return;
   if (!is_numeric_address(out_.admin_host)) {
     map.expected(*bind, "a numeric address");
@@ -312,25 +315,14 @@ void Loader::add_rules(const YamlNode& node, const std::string& path) {
     out_.rule_files.push_back(path);
     return;
   }
-  std::error_code error;
-  const auto status = std::filesystem::status(path, error);
-  if (std::filesystem::is_regular_file(status)) {
-    out_.rule_files.push_back(path);
+  auto found = rule_files(path);
+  if (!found) {
+    check_file(node, found.error().message);
     return;
   }
-  if (!std::filesystem::is_directory(status)) {
-    check_file(node, fmt::format("{}: no file and no folder of that name", path));
-    return;
-  }
-  std::vector<std::string> found;
-  for (auto it = std::filesystem::directory_iterator(path, error); !error && it != std::filesystem::directory_iterator();
-       it.increment(error)) {
-    if (it->path().extension() == ".yaml" && found.size() <= rule_files_max) found.push_back(it->path().string());
-  }
-  if (error) check_file(node, fmt::format("{}: {}", path, error.message()));
-  if (found.empty() && !error) warnings_.add(node.at, fmt::format("{} has no *.yaml", path));
-  std::ranges::sort(found);
-  out_.rule_files.insert(out_.rule_files.end(), found.begin(), found.end());
+  if (found->empty()) warnings_.add(node.at, fmt::format("{} has no *.yaml", path));
+  if (found->size() != 1 || found->front() != path) out_.rule_folders.push_back(path);
+  out_.rule_files.insert(out_.rule_files.end(), found->begin(), found->end());
 }
 
 void Loader::read_rules(MapReader& top) {
@@ -390,6 +382,7 @@ Settings Loader::load(const YamlNode& root) {
   if (const YamlNode* audit = top.find("audit")) read_audit(*audit);
   if (const YamlNode* admin = top.find("admin")) read_admin(*admin);
   if (const YamlNode* logging = top.find("logging")) read_logging(*logging);
+  if (out_.admin_socket.empty()) out_.admin_socket = out_.audit.ring_directory + "/control.sock";
   top.number("lanes", out_.lanes, 1, 256);
   top.duration_ms("handshake_timeout", out_.handshake_timeout_ms, 100, 600'000);
   top.duration_ms("drain_timeout", out_.drain_timeout_ms, 1, day_ms);

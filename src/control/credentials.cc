@@ -52,9 +52,9 @@ Expected<CredentialsPtr> load_credentials(const std::vector<TargetSettings>& tar
   return out;
 }
 
-CredentialWatcher::CredentialWatcher(const std::vector<TargetSettings>& targets,
-                                     std::function<void(CredentialsPtr)> publish, LogSink& log)
-    : targets_(targets), publish_(std::move(publish)), log_(log) {
+CredentialWatcher::CredentialWatcher(std::vector<TargetSettings> targets, std::function<void(CredentialsPtr)> publish,
+                                     LogSink& log)
+    : targets_(std::move(targets)), publish_(std::move(publish)), log_(log) {
   for (const TargetSettings& target : targets_) {
     for (const CredentialSettings& c : target.credentials) {
       if (!c.password_file.empty()) stamps_.emplace_back(c.password_file, stamp_of(c.password_file));

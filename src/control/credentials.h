@@ -23,9 +23,8 @@ inline constexpr size_t password_size_max = 4096;
 /// Notices changed password files. For one thread; nothing runs between calls.
 class CredentialWatcher {
  public:
-  /// `targets` must outlive the watcher. `publish` is called with each new set from check().
-  CredentialWatcher(const std::vector<TargetSettings>& targets, std::function<void(CredentialsPtr)> publish,
-                    LogSink& log);
+  /// `publish` is called with each new set from check().
+  CredentialWatcher(std::vector<TargetSettings> targets, std::function<void(CredentialsPtr)> publish, LogSink& log);
 
   /// Looks at every file (called once a second). A file that cannot be read leaves the running set in
   /// place and is logged once per change.
@@ -34,7 +33,7 @@ class CredentialWatcher {
   void reload();
 
  private:
-  const std::vector<TargetSettings>& targets_;
+  const std::vector<TargetSettings> targets_;
   std::function<void(CredentialsPtr)> publish_;
   LogSink& log_;
   std::vector<std::pair<std::string, FileStamp>> stamps_;

@@ -30,7 +30,7 @@ std::vector<FailMode> fail_modes(const ProcessSnapshot& process, const DataPlane
       {"approver", "expiry is deny", FailState::NotUsed},
       {"store", "no holds and no grants: refused", FailState::NotUsed},
       {"rule-set", "missing or bad at start: does not start; at reload: the running one stays",
-       biting(process.rule_generation == 0)},
+       biting(process.rules.generation == 0)},
   };
 }
 

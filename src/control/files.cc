@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 
 #include "base/crypto.h"
@@ -79,6 +81,21 @@ Expected<std::string> read_file(const std::string& path, size_t size_max) {
 
 Expected<std::string> read_private_file(const std::string& path, size_t size_max) {
   return read_checked(path, size_max, true);
+}
+
+Expected<std::vector<std::string>> rule_files(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  if (std::filesystem::is_regular_file(status)) return std::vector{path};
+  if (!std::filesystem::is_directory(status)) return fail(fmt::format("{}: no file and no folder of that name", path));
+  std::vector<std::string> found;
+  for (auto it = std::filesystem::directory_iterator(path, error); !error && it != std::filesystem::directory_iterator();
+       it.increment(error)) {
+    if (it->path().extension() == ".yaml" && found.size() <= rule_files_max) found.push_back(it->path().string());
+  }
+  if (error) return fail(fmt::format("{}: {}", path, error.message()));
+  std::ranges::sort(found);
+  return found;
 }
 
 std::optional<std::string> check_private_file(const std::string& path) {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/error.h"
 
@@ -13,6 +14,12 @@ namespace sluice::control {
 
 /// Like read_file, and refused when group or others may read or write it.
 [[nodiscard]] Expected<std::string> read_private_file(const std::string& path, size_t size_max);
+
+/// At most this many rule files make one set.
+inline constexpr size_t rule_files_max = 4096;
+/// The path itself where it is a file; the *.yaml in it, by name, where it is a folder. More than
+/// rule_files_max may come back by one.
+[[nodiscard]] Expected<std::vector<std::string>> rule_files(const std::string& path);
 
 /// Each nullopt: good; else the sentence that says what is not.
 [[nodiscard]] std::optional<std::string> check_private_file(const std::string& path);

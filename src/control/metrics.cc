@@ -106,8 +106,10 @@ void add_process(Page& page, const ProcessSnapshot& p) {
       {"sluice_audit_rings_locked", "gauge", "1 when all audit rings are locked into memory.", p.rings_locked},
       {"sluice_secrets_locked", "gauge", "1 when all secrets are in memory locked against swapping.", p.secrets_locked},
       {"sluice_audit_records_total", "counter", "Audit records carried to disk.", p.audit_records},
-      {"sluice_rule_set_generation", "gauge", "The rule set last published.", p.rule_generation},
-      {"sluice_rules", "gauge", "Rules in it.", p.rule_count},
+      {"sluice_rule_set_generation", "gauge", "The rule set last published.", p.rules.generation},
+      {"sluice_rules", "gauge", "Rules in it.", p.rules.count},
+      {"sluice_reload_time_seconds", "gauge", "When rules or configuration were last reloaded, well or not, in Unix time; 0: never.",
+       static_cast<uint64_t>(p.rules.last_reload_unix_s)},
       {"sluice_access_subjects", "gauge", "Subjects with access keys.", p.access_subjects},
       {"sluice_log_lines_dropped_total", "counter", "Log lines nobody read in time.", p.log_lines_dropped},
   };
@@ -115,6 +117,11 @@ void add_process(Page& page, const ProcessSnapshot& p) {
     page.family(r.name, r.type, r.help);
     page.value(r.value);
   }
+  page.family("sluice_rule_set_info", "gauge", "Always 1; the SHA-256 of the running rules' sources is a label.");
+  page.value(1, fmt::format("{{hash=\"{}\"}}", p.rules.hash));
+  page.family("sluice_reloads_total", "counter", "Reloads of rules or configuration, by result; a failed one changed nothing.");
+  page.value(p.rules.reloads_ok, "{result=\"ok\"}");
+  page.value(p.rules.reloads_failed, "{result=\"failed\"}");
 }
 
 }  // namespace
@@ -122,6 +129,8 @@ void add_process(Page& page, const ProcessSnapshot& p) {
 std::string render_metrics(const ProcessSnapshot& process, const DataPlaneStatus& data_plane) {
   Page page(data_plane.lanes);
   add_process(page, process);
+  page.family("sluice_rule_sets_live", "gauge", "Rule sets that are current or that a running statement is judged by.");
+  page.value(data_plane.generations.size());
   for (const PlainFamily& f : plain_families) {
     page.family(f.name, f.type, f.help);
     page.lanes(f.read);

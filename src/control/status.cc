@@ -4,10 +4,36 @@
 #include <nlohmann/json.hpp>
 
 namespace sluice::control {
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json rules_document(const RulesStatus& rules, const std::vector<LiveGeneration>& generations) {
+  ordered_json out{{"generation", rules.generation},
+                   {"count", rules.count},
+                   {"hash", rules.hash},
+                   {"origin", rules.origin},
+                   {"loaded_unix_s", rules.loaded_unix_s}};
+  if (rules.previous_generation != 0)
+    out["previous"] = ordered_json{{"generation", rules.previous_generation}, {"hash", rules.previous_hash}};
+  out["reloads_ok"] = rules.reloads_ok;
+  out["reloads_failed"] = rules.reloads_failed;
+  if (!rules.last_failure.empty()) out["last_failure"] = rules.last_failure;
+  out["live"] = ordered_json::array();
+  for (const LiveGeneration& live : generations) {
+    ordered_json holders = ordered_json::array();
+    for (const RuleHolder& h : live.holders) holders.push_back(ordered_json{{"session", h.session}, {"target", h.target}});
+    out["live"].push_back(ordered_json{
+        {"generation", live.generation}, {"held_by", live.holder_count}, {"holders", std::move(holders)}});
+  }
+  return out;
+}
+
+}  // namespace
 
 std::optional<std::string> not_ready_reason(const ProcessSnapshot& process, const DataPlaneStatus& data_plane) {
   if (process.audit_failed) return "the audit log cannot be written: traffic has stopped";
-  if (process.rule_generation == 0) return "no rule set is loaded";
+  if (process.rules.generation == 0) return "no rule set is loaded";
   if (process.draining) return "draining: no new sessions";
   if (process.disk_critical) return "the audit log's disk is nearly full: no new statements";
   if (process.disk_low) return "the audit log's disk is low: no new sessions";
@@ -17,8 +43,11 @@ std::optional<std::string> not_ready_reason(const ProcessSnapshot& process, cons
   return std::nullopt;
 }
 
+std::string render_rules(const RulesStatus& rules, const std::vector<LiveGeneration>& generations) {
+  return rules_document(rules, generations).dump(2) + "\n";
+}
+
 std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus& data_plane) {
-  using nlohmann::ordered_json;
   ordered_json out;
   out["version"] = SLUICE_VERSION;
   out["started_unix_s"] = process.started_unix_s;
@@ -26,7 +55,7 @@ std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus&
   out["ready"] = !reason;
   if (reason) out["not_ready_because"] = *reason;
   out["draining"] = process.draining;
-  out["rules"] = {{"generation", process.rule_generation}, {"count", process.rule_count}};
+  out["rules"] = rules_document(process.rules, data_plane.generations);
   out["access_subjects"] = process.access_subjects;
   out["log_lines_dropped"] = process.log_lines_dropped;
   out["audit"] = {{"failed", process.audit_failed},

@@ -7,6 +7,9 @@
 
 namespace sluice::control {
 
+/// The `rules` member of it, which the local socket answers alone.
+[[nodiscard]] std::string render_rules(const RulesStatus& rules, const std::vector<LiveGeneration>& generations);
+
 [[nodiscard]] std::string render_status(const ProcessSnapshot& process, const DataPlaneStatus& data_plane);
 
 /// nullopt: ready for sessions; else one sentence that says why not.

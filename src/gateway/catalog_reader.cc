@@ -123,8 +123,8 @@ struct CatalogReader::Source {
   std::thread thread;
 };
 
-CatalogReader::CatalogReader(const Settings& settings, LogSink& log, Publish publish)
-    : settings_(settings), log_(log), publish_(std::move(publish)) {}
+CatalogReader::CatalogReader(SettingsPtr settings, LogSink& log, Publish publish)
+    : log_(log), publish_(std::move(publish)), settings_(std::move(settings)) {}
 
 CatalogReader::~CatalogReader() { stop(); }
 
@@ -148,6 +148,11 @@ void CatalogReader::set_credentials(CredentialsPtr credentials) {
   credentials_ = std::move(credentials);
 }
 
+void CatalogReader::set_settings(SettingsPtr settings) {
+  const std::lock_guard lock(mutex_);
+  settings_ = std::move(settings);
+}
+
 void CatalogReader::want(size_t target, const std::string& database) {
   const std::lock_guard lock(mutex_);
   auto& source = sources_[{target, database}];
@@ -158,7 +163,7 @@ void CatalogReader::want(size_t target, const std::string& database) {
   } catch (const std::system_error& error) {
     source.reset();  // The next login asks again; until then statements over masked columns are refused.
     log_.log(LogLevel::Error, "catalog-unreadable",
-             {{"target", settings_.targets[target].name}, {"database", database}, {"reason", error.what()}});
+             {{"target", settings_->targets[target].name}, {"database", database}, {"reason", error.what()}});
   }
 }
 
@@ -193,14 +198,20 @@ void CatalogReader::run(Source& source) {
 }
 
 void CatalogReader::check(Source& source) {
-  const TargetSettings& target = settings_.targets[source.target];
+  SettingsPtr settings;
+  CredentialsPtr credentials;
+  {
+    const std::lock_guard lock(mutex_);
+    settings = settings_;
+    credentials = credentials_;
+  }
+  const TargetSettings& target = settings->targets[source.target];
+  if (target.place == TargetPlace::Withdrawn) {
+    source.connection.reset();
+    return;
+  }
   const int64_t asked_at = monotonic_ns();
   if (!source.connection || PQstatus(source.connection.get()) != CONNECTION_OK) {
-    CredentialsPtr credentials;
-    {
-      const std::lock_guard lock(mutex_);
-      credentials = credentials_;
-    }
     const Credential* credential = nullptr;
     if (credentials) {
       for (const TargetCredentials& t : credentials->targets) {

@@ -26,7 +26,7 @@ class CatalogReader {
   using Publish =
       std::function<void(size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns)>;
 
-  CatalogReader(const Settings& settings, LogSink& log, Publish publish);
+  CatalogReader(SettingsPtr settings, LogSink& log, Publish publish);
   ~CatalogReader();
   CatalogReader(const CatalogReader&) = delete;
   CatalogReader& operator=(const CatalogReader&) = delete;
@@ -34,6 +34,8 @@ class CatalogReader {
   /// Waits for the threads: nothing is published any more. Bounded by the connections' timeouts.
   void stop();
   void set_credentials(CredentialsPtr credentials);
+  /// Targets keep their index; new ones may have come behind them.
+  void set_settings(SettingsPtr settings);
   /// Any thread. The first call for a database starts reading it; the others cost a look-up.
   void want(size_t target, const std::string& database);
   [[nodiscard]] bool wanted(size_t target) const;
@@ -45,11 +47,11 @@ class CatalogReader {
   void run(Source& source);
   void check(Source& source);
 
-  const Settings& settings_;
   LogSink& log_;
   Publish publish_;
   mutable std::mutex mutex_;
   std::condition_variable wake_;
+  SettingsPtr settings_;
   CredentialsPtr credentials_;
   std::map<std::pair<size_t, std::string>, std::unique_ptr<Source>> sources_;
   bool stopping_ = false;

@@ -32,18 +32,17 @@ Lane::Lane(unsigned number, const Shared& shared, io::Kernel& kernel, audit::Rec
            Snapshots snapshots, const io::ReactorLimits& limits)
     : number_(number),
       shared_(shared),
+      generations_([this](uint64_t generation) {
+        if (shared_.rules_released) shared_.rules_released(number_, generation);
+      }),
       reactor_(kernel, limits),
       recorder_(recorder),
       metrics_(metrics),
       snapshots_(std::move(snapshots)),
       next_lane_(number) {
   rule_scratch_.prepare(*snapshots_.rules);
-  for (const TargetSettings& target : shared.settings->targets) {
-    TargetState state;
-    state.limits.text_size_max = target.limits.statement_size_max;
-    state.facts = std::make_unique<rules::FactsCache>(state.limits);
-    targets_.push_back(std::move(state));
-  }
+  apply_settings(nullptr);
+  generations_.set_current(snapshots_.rules->generation());
   metrics_.buffers_total.set(limits.receive_slabs);
   metrics_.rule_generation.set(snapshots_.rules->generation());
 }
@@ -151,14 +150,50 @@ bool Lane::cancel_here(uint32_t slot, uint32_t secret, const std::string& client
   return true;
 }
 
-void Lane::replace(Snapshots snapshots) {
+void Lane::apply_settings(const Settings* old) {
+  const std::vector<TargetSettings>& targets = snapshots_.settings->targets;
+  for (size_t i = 0; i < targets.size(); ++i) {
+    if (i >= targets_.size()) targets_.emplace_back();
+    TargetState& state = targets_[i];
+    state.limits.text_size_max = targets[i].limits.statement_size_max;
+    // Facts say what is opaque, which depends on the functions that are trusted, and what is too long.
+    const bool known = old != nullptr && i < old->targets.size();
+    if (!known || old->targets[i].trusted_functions != targets[i].trusted_functions ||
+        old->targets[i].limits.statement_size_max != targets[i].limits.statement_size_max)
+      state.facts = std::make_unique<rules::FactsCache>(state.limits);
+  }
+}
+
+uint64_t Lane::replace(Snapshots snapshots, bool revoke) {
   const bool keys_changed = snapshots.keys != snapshots_.keys;
-  if (snapshots.rules != snapshots_.rules) rule_scratch_.prepare(*snapshots.rules);
-  snapshots_ = std::move(snapshots);
+  const bool rules_changed = snapshots.rules != snapshots_.rules;
+  const bool settings_changed = snapshots.settings != snapshots_.settings;
+  if (rules_changed) rule_scratch_.prepare(*snapshots.rules);
+  const Snapshots old = std::exchange(snapshots_, std::move(snapshots));
+  if (settings_changed) apply_settings(old.settings.get());
+  if (rules_changed || settings_changed) ++policy_epoch_;
+  generations_.set_current(snapshots_.rules->generation());
   metrics_.rule_generation.set(snapshots_.rules->generation());
-  if (!keys_changed) return;
+  uint64_t cancelled = 0;
   for (size_t i = 0; i < sessions_.size(); ++i) {
-    if (sessions_[i]) sessions_[i]->on_keys_changed();
+    // Each may end the session.
+    if (sessions_[i] && keys_changed) sessions_[i]->on_keys_changed();
+    if (sessions_[i] && settings_changed) sessions_[i]->on_settings_changed(*old.settings);
+    if (sessions_[i] && (rules_changed || settings_changed)) sessions_[i]->on_policy_changed();
+    if (sessions_[i] && revoke && sessions_[i]->revoke_denied()) ++cancelled;
+  }
+  return cancelled;
+}
+
+void Lane::find_holders(std::map<uint64_t, LiveGeneration>& into) const {
+  for (const auto& session : sessions_) {
+    if (!session) continue;
+    const uint64_t generation = session->oldest_generation();
+    if (generation == 0 || generation == generations_.current()) continue;
+    LiveGeneration& live = into[generation];
+    ++live.holder_count;
+    if (live.holders.size() < holders_named_max)
+      live.holders.push_back({audit::to_string(session->id()), settings().targets[session->target()].name});
   }
 }
 

@@ -9,11 +9,13 @@
 
 #include "audit/recorder.h"
 #include "gateway/cancel_limiter.h"
+#include "gateway/held_rules.h"
 #include "gateway/ledger.h"
 #include "gateway/workers.h"
 #include "io/reactor.h"
 #include "model/catalog.h"
 #include "model/credentials.h"
+#include "model/data_plane.h"
 #include "model/key_directory.h"
 #include "model/log_sink.h"
 #include "model/metrics.h"
@@ -35,18 +37,20 @@ using CatalogPtr = std::shared_ptr<const Catalog>;
 
 /// What every lane sees and none changes.
 struct Shared {
-  const Settings* settings = nullptr;
   LogSink* log = nullptr;
   Workers* workers = nullptr;
   SessionLedger* ledger = nullptr;
   std::vector<Lane*> lanes;
   /// Asks for the catalog of a database to be read and kept; a snapshot arrives by publish_catalog().
-  std::function<void(const TargetSettings&, const std::string& database)> want_catalog;
+  std::function<void(size_t target, const std::string& database)> want_catalog;
+  /// On a lane's thread: nothing on that lane uses this rule set any more. May be empty.
+  std::function<void(unsigned lane, uint64_t generation)> rules_released;
   uint64_t process_id_hash = 0;  ///< Mixed into session ids.
 };
 
 /// Everything that can be replaced while lanes run. Each lane holds its own copy of the pointers.
 struct Snapshots {
+  SettingsPtr settings;
   std::shared_ptr<const rules::RuleSet> rules;
   KeysPtr keys;
   CredentialsPtr credentials;
@@ -97,7 +101,13 @@ class Lane {
   // For sessions.
   [[nodiscard]] unsigned number() const { return number_; }
   [[nodiscard]] const Shared& shared() const { return shared_; }
-  [[nodiscard]] const Settings& settings() const { return *shared_.settings; }
+  /// Lent until the next event: a reload puts another one in its place.
+  [[nodiscard]] const Settings& settings() const { return *snapshots_.settings; }
+  /// Grows whenever verdicts may differ from before: other rules, or other settings of targets.
+  [[nodiscard]] uint64_t policy_epoch() const { return policy_epoch_; }
+  /// Sessions bind their rules anew before their next statement.
+  void begin_policy_epoch() { ++policy_epoch_; }
+  [[nodiscard]] Generations& generations() { return generations_; }
   [[nodiscard]] io::Reactor& reactor() { return reactor_; }
   [[nodiscard]] audit::Recorder& recorder() { return recorder_; }
   [[nodiscard]] LaneMetrics& metrics() { return metrics_; }
@@ -121,7 +131,10 @@ class Lane {
   void route_cancel(uint32_t pid, uint32_t secret, const std::string& client_address);
 
   // Letters: call on the lane's thread.
-  void replace(Snapshots snapshots);
+  /// `revoke`: running statements that the new rules deny are cancelled. How many.
+  uint64_t replace(Snapshots snapshots, bool revoke = false);
+  /// Adds the sessions that use rule sets older than the current one, by generation.
+  void find_holders(std::map<uint64_t, LiveGeneration>& into) const;
   void publish_catalog(size_t target, const std::string& database, CatalogPtr catalog, int64_t verified_ns);
   void on_recorder_progress();
   void begin_drain();
@@ -132,9 +145,11 @@ class Lane {
  private:
   bool cancel_here(uint32_t slot, uint32_t secret, const std::string& client_address);
   void on_accept(int fd, size_t listener);
+  void apply_settings(const Settings* old);
 
   const unsigned number_;
   const Shared& shared_;
+  Generations generations_;  // Before everything that holds rules.
   io::Reactor reactor_;
   audit::Recorder& recorder_;
   LaneMetrics& metrics_;
@@ -153,6 +168,7 @@ class Lane {
   uint64_t gathered_seen_ = 0;  ///< Of the reactor's counter, already in the metrics.
   size_t live_sessions_ = 0;
   unsigned next_lane_ = 0;
+  uint64_t policy_epoch_ = 1;
   bool draining_ = false;
 };
 

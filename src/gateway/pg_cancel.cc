@@ -8,12 +8,12 @@ namespace {
 constexpr uint64_t patience_ns = 10'000'000'000;
 }
 
-PgCancel::PgCancel(Lane& lane, size_t target, uint32_t pid, uint32_t secret)
-    : lane_(lane), target_(target), pid_(pid), secret_(secret), channel_(lane.reactor(), lane.metrics()) {}
+PgCancel::PgCancel(Lane& lane, UpstreamEnd end, uint32_t pid, uint32_t secret)
+    : lane_(lane), end_(std::move(end)), pid_(pid), secret_(secret), channel_(lane.reactor(), lane.metrics()) {}
 
-void PgCancel::send(Lane& lane, size_t target, const sockaddr_storage& address, uint32_t pid, uint32_t secret) {
-  auto* cancel = new PgCancel(lane, target, pid, secret);
-  const io::ConnectionId id = lane.reactor().connect(address, *cancel);
+void PgCancel::send(Lane& lane, const UpstreamEnd& end, uint32_t pid, uint32_t secret) {
+  auto* cancel = new PgCancel(lane, end, pid, secret);
+  const io::ConnectionId id = lane.reactor().connect(end.address, *cancel);
   if (!id.valid()) {
     delete cancel;
     return;
@@ -23,7 +23,7 @@ void PgCancel::send(Lane& lane, size_t target, const sockaddr_storage& address, 
 }
 
 void PgCancel::on_connected(io::ConnectionId) {
-  if (lane_.settings().targets[target_].tls_mode == UpstreamTlsMode::Disable) {
+  if (end_.tls == nullptr) {
     say_it();
     return;
   }
@@ -42,8 +42,7 @@ void PgCancel::on_bytes(io::ConnectionId) {
       return;
     }
     in.drop(1);
-    channel_.start_tls(
-        std::make_unique<tls::Engine>(*lane_.snapshots().target_tls[target_], lane_.settings().targets[target_].host));
+    channel_.start_tls(std::make_unique<tls::Engine>(*end_.tls, end_.host));
   }
   if (channel_.engine().established()) return;
   switch (channel_.handshake()) {

@@ -31,6 +31,7 @@ void PgSession::pump_client() {
     lane_.reactor().set_timer(wait_timer_, catalog_patience_ns);
     return;
   }
+  if (tainted_under_ != rules_.epoch()) taint_again();
   const io::SliceQueue& in = client_.inbox();
   LaneScratch& scratch = lane_.scratch();
   while (state_ == State::Ready && wait_ == Wait::None && client_run_durable_ == 0) {
@@ -242,6 +243,7 @@ PgSession::Next PgSession::wait_for_recorder() {
 
 Entry& PgSession::push_entry(EntryKind kind) {
   Entry& entry = pipeline_.push(kind);
+  entry.rules = rules_;
   entry.started_ns = lane_.reactor().now_ns();
   return entry;
 }
@@ -257,7 +259,7 @@ PgSession::Next PgSession::take_query(Bytes body) {
   rules::FactsPtr facts;
   if (find_facts(query->text, facts) == Found::Waiting) return Next::Blocked;
   const bool again = last_query_ && last_query_->facts == facts &&
-                     last_query_->judged_by == rules_->id() && !rules_->column_masks_live();
+                     last_query_->epoch == rules_.epoch() && !rules_->column_masks_live();
   if (!again) last_query_ = make_statement(query->text, std::move(facts));
   const StatementPtr statement = last_query_;
   uint64_t seq = 0;

@@ -136,7 +136,9 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
     statement->text = "unknown prepared statement";
     statement->text_is_digest = true;
     statement->decision = {.reason = Reason::NotUnderstood};
-  } else if (statement->judged_by != rules_->id() || rules_->column_masks_live()) {
+  } else if (statement->epoch != rules_.epoch()) {
+    statement = judged_now(statement, name);
+  } else if (rules_->column_masks_live()) {
     judge(*statement);
   }
   if (!missing && masks_live_ && statement->decision.verdict == Verdict::Allow) {
@@ -196,8 +198,14 @@ PgSession::Next PgSession::take_describe(Bytes body) {
   }
   // Only an unnamed portal keeps the description: a named one may have been replaced by a cursor of
   // the same name, so it is described again right before it runs.
-  if (portal && object->name.empty()) portal->described = true;
-  push_entry(EntryKind::DescribePortal).portal = std::move(portal);
+  if (portal && object->name.empty()) portal->described = rules_.epoch();
+  Entry& entry = push_entry(EntryKind::DescribePortal);
+  if (portal) {
+    // Its facts, by the rules of this moment: the portal's own statement may be judged anew meanwhile.
+    if (portal->statement->epoch != rules_.epoch()) portal->statement = judged_now(portal->statement, {});
+    entry.statement = portal->statement;
+  }
+  entry.portal = std::move(portal);
   return Next::Forward;
 }
 
@@ -223,8 +231,8 @@ PgSession::Next PgSession::take_execute(Bytes body) {
                           .server_words = true,
                           .expected_sqlstate = "34000"});
   }
+  if (portal->statement->epoch != rules_.epoch()) portal->statement = judged_now(portal->statement, {});
   const StatementPtr statement = portal->statement;
-  if (statement->judged_by != rules_->id()) judge(*statement);
   uint64_t seq = portal->intent_seq;
   const bool refused = statement->decision.verdict != Verdict::Allow;
   // The Bind's record speaks for the first execution; every further one has its own.
@@ -243,13 +251,14 @@ PgSession::Next PgSession::take_execute(Bytes body) {
   }
   portal->intent_seq = 0;
   StreamedPtr streamed = std::move(portal->streamed);
-  const bool inject = masks_live_ && !portal->described;
+  const bool inject = masks_live_ && portal->described != rules_.epoch();
   if (inject) {
     pg::build::describe_portal(out, execute->portal);
     Entry& describe = push_entry(EntryKind::DescribePortal);
     describe.injected = true;
     describe.portal = portal;
-    if (execute->portal.empty()) portal->described = true;
+    describe.statement = statement;
+    if (execute->portal.empty()) portal->described = rules_.epoch();
   }
   Entry& entry = push_entry(EntryKind::Execute);
   entry.statement = statement;

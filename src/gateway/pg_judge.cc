@@ -1,6 +1,8 @@
 // What a text means and whether it may pass: facts, verdict, the record of it, the words of a refusal.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "base/text.h"
 #include "gateway/pg_session.h"
 #include "protocols/postgres/messages.h"
@@ -9,6 +11,7 @@ namespace sluice::gateway {
 namespace {
 
 constexpr int64_t catalog_age_max_ns = 10'000'000'000;
+constexpr size_t kept_max = 64;
 constexpr uint64_t latency_sample = 16;  // Reading the clock twice costs as much as a cached decision.
 
 bool understood(const Statement& statement) { return statement.facts && statement.facts->understood; }
@@ -37,14 +40,45 @@ std::string deallocated_name(const Facts& facts) {
 }  // namespace
 
 void PgSession::refresh_rules() {
-  const auto& set = lane_.snapshots().rules;
   const int64_t now_s = lane_.reactor().unix_ns() / 1'000'000'000;
-  if (rules_ && rules_->rule_set().generation() == set->generation() && now_s < rules_->valid_until_unix_s()) return;
-  rules_ = lane_.bound_rules().bind(set, target_settings().name, target_settings().default_verdict,
-                                    {.principal = principal_, .client_address = client_address_, .unix_s = now_s});
+  // A time window has opened or closed, for this caller and others.
+  if (rules_ && now_s >= rules_->valid_until_unix_s() && rules_.epoch() == lane_.policy_epoch()) lane_.begin_policy_epoch();
+  if (rules_.epoch() == lane_.policy_epoch()) return;
+  rules_ = HeldRules(
+      lane_.bound_rules().bind(lane_.snapshots().rules, target_settings().name, target_settings().default_verdict,
+                               {.principal = principal_, .client_address = client_address_, .unix_s = now_s}),
+      lane_.policy_epoch(), lane_.generations());
   masks_live_ = rules_->masks_live();
-  if ((rules_->column_masks_live() || rules_->alerts_of_columns()) && lane_.shared().want_catalog)
-    lane_.shared().want_catalog(target_settings(), database_);
+  const bool column_masks = rules_->column_masks_live() || rules_->alerts_of_columns();
+  // Patience for a catalog that nothing needed before.
+  if (column_masks && !std::exchange(column_masks_were_live_, column_masks)) catalog_awaited_ = false;
+  if (column_masks && lane_.shared().want_catalog) lane_.shared().want_catalog(target_, database_);
+}
+
+void PgSession::taint_again() {
+  tainted_under_ = rules_.epoch();
+  if (!rules_->column_masks_live() || session_tainted_) return;
+  const Catalog* known = catalog();
+  const auto reads = [&](const rules::FactsPtr& facts) {
+    return facts && facts->understood && rules_->reads_masked(*facts, known);
+  };
+  session_tainted_ = kept_overflowed_ || std::ranges::any_of(kept_, reads);
+  for (const auto& [name, statement] : statements_) session_tainted_ = session_tainted_ || reads(statement->facts);
+  for (const auto& [name, portal] : portals_) session_tainted_ = session_tainted_ || reads(portal->statement->facts);
+  for (const Entry& entry : pipeline_) {
+    const bool named = (entry.kind == EntryKind::Parse || entry.kind == EntryKind::Bind) && !entry.name.empty();
+    if (named && entry.statement) session_tainted_ = session_tainted_ || reads(entry.statement->facts);
+  }
+}
+
+StatementPtr PgSession::judged_now(const StatementPtr& statement, std::string_view name) {
+  if (statement->epoch == rules_.epoch()) return statement;
+  auto again = std::make_shared<Statement>(*statement);
+  judge(*again);
+  if (unnamed_statement_ == statement) unnamed_statement_ = again;
+  const auto at = name.empty() ? statements_.end() : statements_.find(std::string(name));
+  if (at != statements_.end() && at->second == statement) at->second = again;
+  return again;
 }
 
 void PgSession::on_catalog() {
@@ -88,8 +122,8 @@ PgSession::Found PgSession::find_facts(std::string_view text, rules::FactsPtr& f
   const uint64_t ticket = ++facts_ticket_;
   const bool posted =
       lane_.shared().workers->post([lane = &lane_, slot = slot_, id = cursor_.id, ticket, copy = std::string(text),
-                                    limits = state.limits, trusted = &target_settings().trusted_functions]() mutable {
-        auto found = rules::analyze(copy, limits, *trusted);
+                                    limits = state.limits, trusted = target_settings().trusted_functions]() mutable {
+        auto found = rules::analyze(copy, limits, trusted);
         lane->reactor().mailbox().post(
             [lane, slot, id, ticket, copy = std::move(copy), found = std::move(found)]() mutable {
               if (PgSession* session = lane->find(slot, id)) session->facts_arrived(ticket, copy, std::move(found));
@@ -130,8 +164,8 @@ StatementPtr PgSession::make_statement(std::string_view text, rules::FactsPtr fa
 }
 
 void PgSession::judge(Statement& statement) {
-  statement.generation = rules_->rule_set().generation();
-  statement.judged_by = rules_->id();
+  statement.epoch = rules_.epoch();
+  statement.tainted = false;
   if (!understood(statement)) {
     statement.decision = {.reason = statement.facts->over_cap ? Reason::TooLarge : Reason::NotUnderstood};
     return;
@@ -181,8 +215,9 @@ bool PgSession::record_intent(audit::IntentKind kind, const Statement& statement
       .verdict = statement.decision.verdict,
       .reason = statement.decision.reason,
       .rule = statement.decision.rule,
-      .rule_generation = statement.generation,
+      .rule_generation = rules_->rule_set().generation(),
       .alerts = statement.decision.alerts,
+      .rule_set_hash = &rules_->rule_set().hash(),
   };
   if (bind != nullptr) {
     intent.parameters = bind->parameters;
@@ -238,6 +273,13 @@ void PgSession::note_effects(const Statement& statement) {
   const Facts& facts = *statement.facts;
   const bool keeps = facts.kinds.has(StatementKind::Declare) || facts.kinds.has(StatementKind::Prepare) || facts.opaque;
   if (keeps && statement.tainted) session_tainted_ = true;
+  if (keeps && std::ranges::find(kept_, statement.facts) == kept_.end()) {
+    if (kept_.size() < kept_max) {
+      kept_.push_back(statement.facts);
+    } else {
+      kept_overflowed_ = true;
+    }
+  }
   if (facts.kinds.has(StatementKind::Discard) || facts.kinds.has(StatementKind::Deallocate)) {
     const std::string name = deallocated_name(facts);
     for (Entry& entry : pipeline_) {

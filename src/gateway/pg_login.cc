@@ -297,16 +297,20 @@ const TargetSettings* PgSession::find_target(std::string_view database) {
   }
   for (size_t i = 0; i < settings.targets.size(); ++i) {
     const TargetSettings& target = settings.targets[i];
-    if (target.name != name || !shares_group(principal_.groups, target.access_groups)) continue;
+    if (target.place != TargetPlace::Live || target.name != name) continue;
     database_ = inner.empty() ? target.database : std::string(inner);
-    const bool listed =
-        database_ == target.database ||
-        std::ranges::any_of(target.databases, [&](const std::string& d) { return d == "*" || d == database_; });
-    if (!listed) return nullptr;
+    if (!may_connect(target)) return nullptr;
     target_ = i;
     return &target;
   }
   return nullptr;
+}
+
+bool PgSession::may_connect(const TargetSettings& target) const {
+  return target.place != TargetPlace::Withdrawn && shares_group(principal_.groups, target.access_groups) &&
+         (database_ == target.database || std::ranges::any_of(target.databases, [&](const std::string& d) {
+            return d == "*" || d == database_;
+          }));
 }
 
 void PgSession::authenticated() {
@@ -315,7 +319,7 @@ void PgSession::authenticated() {
     // Targets the caller may not use are not told apart from those that do not exist.
     std::vector<std::string> allowed;
     for (const TargetSettings& t : lane_.settings().targets) {
-      if (shares_group(principal_.groups, t.access_groups)) allowed.push_back(t.name);
+      if (t.place == TargetPlace::Live && shares_group(principal_.groups, t.access_groups)) allowed.push_back(t.name);
     }
     const std::string list = allowed.empty() ? "none" : fmt::format("{}", fmt::join(allowed, ", "));
     login_failed(

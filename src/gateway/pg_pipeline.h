@@ -8,6 +8,7 @@
 #include <string>
 
 #include "base/crypto.h"
+#include "gateway/held_rules.h"
 #include "model/facts.h"
 #include "model/verdict.h"
 #include "rules/ruleset/analyzer.h"
@@ -15,15 +16,15 @@
 
 namespace sluice::gateway {
 
-/// A text the client prepared, or sent as a simple query: judged once, judged again when rules change.
+/// A text the client prepared, or sent as a simple query: judged once. When rules change a copy is
+/// judged, since what runs already keeps what it was judged by.
 struct Statement {
   uint64_t id = 0;   ///< In records.
   std::string text;  ///< To record: secrets blanked.
   bool text_is_digest = false;
   rules::FactsPtr facts;  ///< Null: the grammar did not understand it.
   Decision decision;
-  uint64_t generation = 0;  ///< Of the rules that decided.
-  uint64_t judged_by = 0;   ///< Their BoundRules::id(): others may decide otherwise.
+  uint64_t epoch = 0;       ///< Of the rules that decided, and whose words `decision` borrows; see HeldRules.
   bool named = false;       ///< Prepared under a name, which SQL can reach as well.
   bool tainted = false;     ///< May read something under a column mask.
 };
@@ -38,7 +39,7 @@ using StreamedPtr = std::shared_ptr<Streamed>;
 
 /// A mask plan with the rules it was made by, which it borrows from.
 struct BoundPlan {
-  std::shared_ptr<const rules::BoundRules> rules;
+  HeldRules rules;
   rules::MaskPlan plan;
 };
 using PlanPtr = std::shared_ptr<const BoundPlan>;
@@ -47,7 +48,7 @@ struct Portal {
   StatementPtr statement;
   PlanPtr plan;             ///< Null: not described yet.
   int columns = -1;         ///< Of its rows; -1: not described.
-  bool described = false;   ///< A Describe of this portal is on its way or answered.
+  uint64_t described = 0;   ///< The epoch of rules its last Describe was sent under; 0: none was.
   uint64_t intent_seq = 0;  ///< Of the Bind that made it; 0 once its outcome is written.
   uint64_t started_ns = 0;
   StreamedPtr streamed;  ///< Large parameters; null: they are in the record.
@@ -72,10 +73,12 @@ struct Entry {
   bool probe = false;     ///< A Parse that only asks whether the server knows the text.
   bool closed = false;    ///< A Parse or Bind whose name was closed before it was answered.
   bool copy_in = false;   ///< An Execute that may start COPY FROM STDIN.
+  HeldRules rules;        ///< By which it was judged, and its rows are masked.
   StatementPtr statement;
   PortalPtr portal;
   StreamedPtr streamed;
   std::unique_ptr<Refusal> refusal;
+  std::unique_ptr<Refusal> revoked;  ///< It ran when newer rules denied it: what its cancellation is told as.
   std::string name;         ///< Statement name of a Parse.
   uint64_t intent_seq = 0;  ///< 0: no outcome is owed.
   uint64_t started_ns = 0;

@@ -1,6 +1,7 @@
 // Messages from the server: matched with what was asked, masked where a plan says so, and forwarded.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <deque>
 
@@ -165,7 +166,7 @@ PgSession::Answer PgSession::take_server_message(const pg::Header& header, Bytes
     case pg::Backend::CloseComplete:
       if (pipeline_.empty() || pipeline_.front().kind != EntryKind::Close)
         return server_violation("CloseComplete for nothing");
-      pipeline_.pop();
+      pop_entry();
       return Answer::Keep;
     case pg::Backend::ParameterDescription:
       if (pipeline_.empty() || pipeline_.front().kind != EntryKind::DescribeStatement) {
@@ -225,8 +226,10 @@ PgSession::Answer PgSession::take_parse_complete() {
     // its own, so that an open transaction fails as it would for any error.
     finish_entry(entry, false, "0A000");
     const StatementPtr statement = entry.statement;
-    pipeline_.pop();
+    HeldRules rules = entry.rules;
+    pop_entry();
     Entry& query = push_entry(EntryKind::Query);
+    query.rules = std::move(rules);
     auto refusal = make_refusal(*statement);
     refusal->expected_sqlstate = pg::refused_text_sqlstate;
     query.refusal = std::move(refusal);
@@ -237,7 +240,7 @@ PgSession::Answer PgSession::take_parse_complete() {
   finish_entry(entry, true, {});
   --pending_parses_;
   if (entry.closed) {
-    pipeline_.pop();
+    pop_entry();
     return Answer::Keep;
   }
   if (entry.name.empty()) {
@@ -246,7 +249,7 @@ PgSession::Answer PgSession::take_parse_complete() {
     statement_bytes_ += entry.statement->text.size();
     statements_[entry.name] = std::move(entry.statement);
   }
-  pipeline_.pop();
+  pop_entry();
   return Answer::Keep;
 }
 
@@ -257,26 +260,27 @@ PgSession::Answer PgSession::take_bind_complete() {
   if (entry.refusal) return server_violation("it accepted what can never be valid");
   if (entry.closed) {
     drop_portal_intent(*entry.portal);
-    pipeline_.pop();
+    pop_entry();
     return Answer::Keep;
   }
   PortalPtr& place = entry.name.empty() ? unnamed_portal_ : portals_[entry.name];
   if (place) drop_portal_intent(*place);
   place = std::move(entry.portal);
-  pipeline_.pop();
+  pop_entry();
   return Answer::Keep;
 }
 
-PlanPtr PgSession::make_plan(const ResultShape& shape, const Statement* statement, bool named_portal) {
+PlanPtr PgSession::make_plan(const Entry& entry, const ResultShape& shape, bool named_portal) {
   auto bound = std::make_shared<BoundPlan>();
-  bound->rules = rules_;
+  bound->rules = entry.rules;
+  const Statement* statement = entry.statement.get();
   bool tainted = statement == nullptr || statement->tainted;
   if (session_tainted_ && statement != nullptr) {
     const Facts& facts = *statement->facts;
     tainted = tainted || named_portal || statement->named || facts.opaque || facts.kinds.has(StatementKind::Fetch) ||
               facts.kinds.has(StatementKind::Execute);
   }
-  bound->plan = rules_->plan(shape, tainted, catalog());
+  bound->plan = entry.rules->plan(shape, tainted, catalog());
   return bound;
 }
 
@@ -289,20 +293,20 @@ PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
   }
   switch (entry.kind) {
     case EntryKind::DescribeStatement:
-      pipeline_.pop();
+      pop_entry();
       return Answer::Keep;
     case EntryKind::DescribePortal: {
       if (entry.portal) entry.portal->columns = rows ? static_cast<int>(shape.size()) : 0;
-      if (rows && masks_live_ && entry.portal)
-        entry.portal->plan = make_plan(shape, entry.portal->statement.get(), entry.portal != unnamed_portal_);
+      if (rows && entry.portal && entry.rules->masks_live())
+        entry.portal->plan = make_plan(entry, shape, entry.portal != unnamed_portal_);
       const bool ours = entry.injected;
-      pipeline_.pop();
+      pop_entry();
       return ours ? Answer::Drop : Answer::Keep;
     }
     case EntryKind::Query:
       if (!rows) break;
       query_columns_ = static_cast<int>(shape.size());
-      query_plan_ = masks_live_ ? make_plan(shape, entry.statement.get(), false) : nullptr;
+      query_plan_ = entry.rules->masks_live() ? make_plan(entry, shape, false) : nullptr;
       return Answer::Keep;
     default:
       break;
@@ -325,7 +329,7 @@ PgSession::Answer PgSession::take_completion(std::string_view tag, bool suspende
   if (entry.kind != EntryKind::Execute) return server_violation("a completion of nothing");
   if (suspended) entry.tag = "SUSPENDED";
   finish_entry(entry, true, {});
-  pipeline_.pop();
+  pop_entry();
   return Answer::Keep;
 }
 
@@ -344,7 +348,7 @@ PgSession::Answer PgSession::take_copy_response(bool in) {
     return Answer::Keep;
   }
   if (!kinds.has(StatementKind::CopyOut)) return server_violation("COPY that was not asked for");
-  if (masks_live_) {
+  if (entry.rules->masks_live()) {
     fatal("42501", "COPY TO STDOUT cannot be masked, and a mask is live");
     return Answer::Over;
   }
@@ -363,7 +367,7 @@ PgSession::Answer PgSession::take_ready(Bytes body) {
   if (entry.refusal && entry.intent_seq != 0) return server_violation("it ran what can never be valid");
   finish_entry(entry, true, {});
   copy_is_over(entry);
-  pipeline_.pop();
+  pop_entry();
   query_plan_.reset();
   transaction_ = *status;
   if (wait_ == Wait::Probe && pipeline_.empty()) wait_ = Wait::None;
@@ -415,6 +419,29 @@ void PgSession::copy_is_over(const Entry& entry) {
   if (wait_ == Wait::CopyStart) wait_ = Wait::None;
 }
 
+const rules::BoundRules& PgSession::rules_in_force() {
+  if (!pipeline_.empty()) return *pipeline_.front().rules;
+  refresh_rules();
+  return *rules_;
+}
+
+void PgSession::pop_entry() {
+  const PortalPtr portal = std::move(pipeline_.front().portal);
+  if (pipeline_.front().revoked) lane_.reactor().cancel_timer(revoke_timer_);
+  pipeline_.pop();
+  if (!portal || !portal->plan || portal->plan->rules.epoch() == lane_.policy_epoch()) return;
+  if (!uses(portal)) forget_plan(*portal);
+}
+
+bool PgSession::uses(const PortalPtr& portal) {
+  return std::ranges::any_of(pipeline_, [&](const Entry& entry) { return entry.portal == portal; });
+}
+
+void PgSession::forget_plan(Portal& portal) {
+  portal.plan.reset();
+  portal.described = 0;
+}
+
 void PgSession::skip_to_sync() {
   server_in_copy_out_ = false;
   while (!pipeline_.empty() && pipeline_.front().kind != EntryKind::Sync) {
@@ -422,9 +449,18 @@ void PgSession::skip_to_sync() {
     copy_is_over(entry);
     if (entry.kind == EntryKind::Parse && !entry.probe) --pending_parses_;
     finish_entry(entry, false, {});
-    pipeline_.pop();
+    pop_entry();
   }
   server_skipping_ = pipeline_.empty();
+}
+
+const Refusal* PgSession::refusal_told_by(std::string_view sqlstate) {
+  if (pipeline_.empty()) return nullptr;
+  const Entry& entry = pipeline_.front();
+  for (const Refusal* refusal : {entry.refusal.get(), entry.revoked.get()}) {
+    if (refusal != nullptr && refusal->expected_sqlstate == sqlstate) return refusal;
+  }
+  return nullptr;
 }
 
 PgSession::Answer PgSession::take_error(Bytes body) {
@@ -441,9 +477,8 @@ PgSession::Answer PgSession::take_error(Bytes body) {
                                             .sqlstate = code,
                                             .message = "the target reported an error without a valid SQLSTATE"});
     answer = Answer::Replace;
-  } else if (!pipeline_.empty() && pipeline_.front().refusal && pipeline_.front().refusal->expected_sqlstate == code &&
-             !server_said_fatal_) {
-    const Refusal& refusal = *pipeline_.front().refusal;
+  } else if (const Refusal* told = refusal_told_by(code); told != nullptr && !server_said_fatal_) {
+    const Refusal& refusal = *told;
     if (refusal.server_words) {
       for (auto& [field, text] : fields.all) {
         if (field == 'M') text = refusal.message;
@@ -456,7 +491,7 @@ PgSession::Answer PgSession::take_error(Bytes body) {
     }
     finish_entry(pipeline_.front(), false, refusal.sqlstate);
     answer = Answer::Replace;
-  } else if (masks_live_) {
+  } else if (rules_in_force().masks_live()) {
     masked_error(scratch.out, 'E', fields);
     answer = Answer::Replace;
   }
@@ -479,18 +514,19 @@ PgSession::Answer PgSession::take_error(Bytes body) {
       copy_is_over(entry);
       if (entry.kind == EntryKind::Parse && entry.probe) {
         // The server does not know the text either: its own error is the answer, and so is its state.
-        pipeline_.pop();
+        pop_entry();
         pipeline_.front().injected = false;
         break;
       }
       if (entry.kind == EntryKind::Parse) --pending_parses_;
-      pipeline_.pop();
+      pop_entry();
       skip_to_sync();
   }
   return answer;
 }
 
 void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields) {
+  const rules::BoundRules& rules = rules_in_force();
   const Statement* statement = pipeline_.empty() ? nullptr : pipeline_.front().statement.get();
   if (statement == nullptr && !pipeline_.empty() && pipeline_.front().portal)
     statement = pipeline_.front().portal->statement.get();
@@ -500,7 +536,7 @@ void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::E
       (statement != nullptr && statement->facts &&
        (statement->facts->kinds.has(StatementKind::Transaction) || statement->facts->kinds.has(StatementKind::Set)));
   const bool rebuild =
-      rules_->column_masks_live() && (quotes || statement == nullptr || statement->tainted || session_tainted_ ||
+      rules.column_masks_live() && (quotes || statement == nullptr || statement->tainted || session_tainted_ ||
                                       (statement->facts && statement->facts->opaque));
   std::deque<std::string> texts;  // What fields refer to; its elements stay where they are.
   std::vector<ErrorField> shown;
@@ -509,7 +545,7 @@ void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::E
     if (!free_text) {
       shown.emplace_back(field, text);
     } else if (!rebuild) {
-      shown.emplace_back(field, texts.emplace_back(rules::mask_text(*rules_, lane_.rule_scratch(), text)));
+      shown.emplace_back(field, texts.emplace_back(rules::mask_text(rules, lane_.rule_scratch(), text)));
     } else if (field == 'M') {
       shown.emplace_back(field,
                          texts.emplace_back(fmt::format("{} (the text is withheld, since it may quote masked values)",
@@ -522,7 +558,7 @@ void PgSession::masked_error(std::vector<std::byte>& out, char type, const pg::E
 PgSession::Answer PgSession::take_notice(Bytes body) {
   LaneScratch& scratch = lane_.scratch();
   if (!pg::parse_error(body, scratch.error)) return server_violation("malformed NoticeResponse");
-  if (!masks_live_) return Answer::Keep;
+  if (!rules_in_force().masks_live()) return Answer::Keep;
   masked_error(scratch.out, 'N', scratch.error);
   return Answer::Replace;
 }
@@ -531,13 +567,13 @@ PgSession::Answer PgSession::take_notification(Bytes body) {
   LaneScratch& scratch = lane_.scratch();
   const auto notification = pg::parse_notification(body);
   if (!notification) return server_violation("malformed NotificationResponse");
-  if (!masks_live_) return Answer::Keep;
+  if (!rules_in_force().masks_live()) return Answer::Keep;
   ByteWriter writer(scratch.out);
   writer.u8('A');
   writer.u32(0);
   writer.u32(notification->pid);
-  writer.c_string(rules::mask_text(*rules_, lane_.rule_scratch(), notification->channel));
-  writer.c_string(rules::mask_text(*rules_, lane_.rule_scratch(), notification->payload));
+  writer.c_string(rules::mask_text(rules_in_force(), lane_.rule_scratch(), notification->channel));
+  writer.c_string(rules::mask_text(rules_in_force(), lane_.rule_scratch(), notification->payload));
   writer.patch_u32(1, static_cast<uint32_t>(scratch.out.size() - 1));
   return Answer::Replace;
 }
@@ -558,7 +594,9 @@ PgSession::Answer PgSession::take_parameter_status(Bytes body) {
 const BoundPlan* PgSession::row_plan() {
   const Entry& entry = pipeline_.front();
   if (entry.kind == EntryKind::Query) return query_plan_.get();
-  return entry.portal ? entry.portal->plan.get() : nullptr;
+  // A plan made by other rules than those this execution was judged by is none.
+  const BoundPlan* plan = entry.portal ? entry.portal->plan.get() : nullptr;
+  return plan != nullptr && plan->rules.epoch() == entry.rules.epoch() ? plan : nullptr;
 }
 
 bool PgSession::pump_row(const pg::Header& header, size_t available) {
@@ -568,7 +606,7 @@ bool PgSession::pump_row(const pg::Header& header, size_t available) {
     (void)server_violation("a row for nothing");
     return false;
   }
-  if (masks_live_) {
+  if (pipeline_.front().rules->masks_live()) {
     const BoundPlan* plan = row_plan();
     if (plan == nullptr) {
       (void)server_violation("rows that it did not describe");

@@ -151,6 +151,10 @@ void PgSession::on_timer(io::Timer& timer) {
     on_wait_timer();
     return;
   }
+  if (&timer == &revoke_timer_) {
+    on_revoke_timer();
+    return;
+  }
   switch (state_) {
     case State::ProxyHeader:
     case State::Startup:
@@ -357,7 +361,7 @@ void PgSession::terminate(std::string_view sqlstate, std::string_view message) {
 void PgSession::cancel_upstream(const std::string& client_address) {
   (void)lane_.recorder().cancel(cursor_, {.client_address = client_address, .matched = true},
                                 lane_.reactor().unix_ns());
-  PgCancel::send(lane_, target_, upstream_address_, server_pid_, server_secret_);
+  PgCancel::send(lane_, upstream_, server_pid_, server_secret_);
 }
 
 void PgSession::fatal(std::string_view sqlstate, std::string_view message, std::string_view hint) {
@@ -404,14 +408,19 @@ void PgSession::end(std::string reason) {
   }
   if (was_ready && server_.open() && !server_ended_) {
     // A server only notices that nobody listens when it next writes: what is running is stopped.
-    if (!pipeline_.empty()) PgCancel::send(lane_, target_, upstream_address_, server_pid_, server_secret_);
+    if (!pipeline_.empty()) PgCancel::send(lane_, upstream_, server_pid_, server_secret_);
     std::vector<std::byte> out;
     pg::build::terminate(out);
     (void)server_.write(out);
   }
   lane_.reactor().cancel_timer(wait_timer_);
+  lane_.reactor().cancel_timer(revoke_timer_);
   client_.set_reading(false);
   server_.set_reading(false);
+  // Handlers on the stack may still use the rules; a session that is closing holds none of them.
+  lane_.reactor().mailbox().post([lane = &lane_, slot = slot_, id = cursor_.id] {
+    if (PgSession* session = lane->find(slot, id)) session->release_rules();
+  });
   lane_.reactor().set_timer(timer_, close_patience_ns);
   finish_closing();
 }

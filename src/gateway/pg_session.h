@@ -15,6 +15,7 @@
 #include "audit/recorder.h"
 #include "gateway/channel.h"
 #include "gateway/lane.h"
+#include "gateway/pg_cancel.h"
 #include "gateway/pg_pipeline.h"
 #include "io/reactor.h"
 #include "model/principal.h"
@@ -54,6 +55,14 @@ class PgSession final : private io::Timer::Client {
   void on_catalog();
   /// Keys were revoked or changed: a session whose subject has no live key left ends.
   void on_keys_changed();
+  /// Targets changed: a session that may no longer be connected ends, new limits hold from here.
+  void on_settings_changed(const Settings& old);
+  /// Verdicts may differ: what runs keeps the rules it was judged by, all else lets go of them.
+  void on_policy_changed();
+  /// Cancels what runs and the current rules deny. False: nothing was denied.
+  bool revoke_denied();
+  /// The oldest rule set that a running statement here was judged by; 0: none runs.
+  [[nodiscard]] uint64_t oldest_generation();
   [[nodiscard]] size_t target() const { return target_; }
   [[nodiscard]] const std::string& subject() const { return principal_.subject; }
   /// No statement is running and no transaction is open.
@@ -110,6 +119,8 @@ class PgSession final : private io::Timer::Client {
   /// The record of the session's start. False: it could not be written.
   [[nodiscard]] bool start_record();
   void finish_closing();
+  void release_rules();   ///< Of a session that is closing.
+  void on_revoke_timer();
   void on_wait_timer();
   void out_of_buffers();
   /// The client has closed its side, and the last that it sent is Terminate.
@@ -134,6 +145,7 @@ class PgSession final : private io::Timer::Client {
   void login_failed(std::string_view sqlstate, std::string_view shown, std::string_view recorded);
   [[nodiscard]] bool record_authentication(bool success, std::string_view failure);
   [[nodiscard]] const TargetSettings* find_target(std::string_view database);
+  [[nodiscard]] bool may_connect(const TargetSettings& target) const;
 
   // pg_upstream.cc
   void open_upstream();
@@ -177,6 +189,10 @@ class PgSession final : private io::Timer::Client {
   [[nodiscard]] StatementPtr make_statement(std::string_view text, rules::FactsPtr facts);
   void judge(Statement& statement);
   void refresh_rules();
+  /// The statement judged by the current rules: itself, or a copy that takes its place under its name.
+  [[nodiscard]] StatementPtr judged_now(const StatementPtr& statement, std::string_view name);
+  /// Does what the session keeps by name read something under a column mask of the current rules?
+  void taint_again();
   [[nodiscard]] bool record_intent(audit::IntentKind kind, const Statement& statement, std::string_view name,
                                    const pg::BindView* bind, uint64_t& seq);
   [[nodiscard]] std::unique_ptr<Refusal> make_refusal(const Statement& statement) const;
@@ -215,9 +231,17 @@ class PgSession final : private io::Timer::Client {
   Answer server_violation(std::string_view what);
   void flush_server_run();
   void finish_entry(Entry& entry, bool success, std::string_view sqlstate);
+  /// Ends the front entry's stay; a plan of older rules goes with the last entry that needs it.
+  void pop_entry();
+  [[nodiscard]] bool uses(const PortalPtr& portal);
+  static void forget_plan(Portal& portal);
+  /// The refusal of the front entry that an error with this code stands for; null: the error is its own.
+  [[nodiscard]] const Refusal* refusal_told_by(std::string_view sqlstate);
   void skip_to_sync();
+  /// The rules of what the server works on, or the current ones.
+  [[nodiscard]] const rules::BoundRules& rules_in_force();
   void copy_is_over(const Entry& entry);
-  [[nodiscard]] PlanPtr make_plan(const ResultShape& shape, const Statement* statement, bool named_portal);
+  [[nodiscard]] PlanPtr make_plan(const Entry& entry, const ResultShape& shape, bool named_portal);
   [[nodiscard]] const BoundPlan* row_plan();
   [[nodiscard]] bool mask_rows(const BoundPlan& bound);
   void masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields);
@@ -234,6 +258,7 @@ class PgSession final : private io::Timer::Client {
   io::Timer timer_{*this};       ///< Login, idleness, closing.
   io::Timer wait_timer_{*this};  ///< What the session waits for in wait_.
   bool upstream_read_only_ = false;  ///< It was opened so, and the rules keep it so.
+  io::Timer revoke_timer_{*this};  ///< By then a revoked statement has been cancelled.
   bool in_waiting_ = false;      ///< In the lane's list of those who wait for the recorder.
   bool leaving_ = false;         ///< Terminate has come or waits; timer_ holds the patience for what runs before it.
   uint64_t undelivered_ = 0;     ///< Bytes of answers that came when the client had terminated and gone.
@@ -257,6 +282,7 @@ class PgSession final : private io::Timer::Client {
   size_t target_ = SIZE_MAX;
   std::string database_;  ///< At the target.
   std::string upstream_user_;
+  UpstreamEnd upstream_;  ///< As it was when the session logged in.
 
   // The target's side.
   std::unique_ptr<pg::ScramClient> upstream_scram_;
@@ -265,7 +291,6 @@ class PgSession final : private io::Timer::Client {
   bool upstream_scram_done_ = false;
   bool upstream_authenticated_ = false;
   std::vector<sockaddr_storage> upstream_addresses_;  ///< Still to be tried, last first.
-  sockaddr_storage upstream_address_{};               ///< The one in use; a cancel request goes there.
   uint32_t server_pid_ = 0;
   uint32_t server_secret_ = 0;
   uint32_t cancel_secret_ = 0;
@@ -286,8 +311,12 @@ class PgSession final : private io::Timer::Client {
   rules::FactsPtr awaited_facts_;
   std::string awaited_text_;   ///< What they are facts of: no other text may have them.
   uint64_t facts_ticket_ = 0;  ///< Tells a late answer from the awaited one.
-  std::shared_ptr<const rules::BoundRules> rules_;
-  bool masks_live_ = false;
+  HeldRules rules_;          ///< Current while the client's messages are read; null after a reload.
+  bool masks_live_ = false;  ///< Of rules_.
+  bool column_masks_were_live_ = false;
+  uint64_t tainted_under_ = 0;         ///< The epoch that session_tainted_ was last judged by.
+  std::vector<rules::FactsPtr> kept_;  ///< Of what made cursors, prepared by SQL or was opaque; bounded.
+  bool kept_overflowed_ = false;       ///< There were more: nothing is known of them.
   uint64_t next_statement_id_ = 1;
   StatementPtr last_query_;
   std::unordered_map<std::string, StatementPtr> statements_;

@@ -72,6 +72,10 @@ void PgSession::open_upstream() {
 
 void PgSession::resolve() {
   const TargetSettings& target = target_settings();
+  upstream_.host = target.host;
+  upstream_.tls = lane_.snapshots().target_tls[target_];
+  upstream_.verified =
+      target.tls_mode == UpstreamTlsMode::VerifyCa || target.tls_mode == UpstreamTlsMode::VerifyFull;
   sockaddr_storage address{};
   if (numeric_address(target.host, target.port, address)) {
     resolved({address}, {});
@@ -101,9 +105,9 @@ void PgSession::resolved(std::vector<sockaddr_storage> addresses, const std::str
 
 void PgSession::connect_next() {
   state_ = State::Connecting;
-  upstream_address_ = upstream_addresses_.back();
+  upstream_.address = upstream_addresses_.back();
   upstream_addresses_.pop_back();
-  const io::ConnectionId id = lane_.reactor().connect(upstream_address_, server_handler_);
+  const io::ConnectionId id = lane_.reactor().connect(upstream_.address, server_handler_);
   if (!id.valid()) {
     upstream_failed("08006", "no descriptor was left for the connection");
     return;
@@ -114,7 +118,7 @@ void PgSession::connect_next() {
 void PgSession::upstream_connected() {
   SLUICE_ASSERT(state_ == State::Connecting);
   server_.set_reading(true);
-  if (target_settings().tls_mode == UpstreamTlsMode::Disable) {
+  if (upstream_.tls == nullptr) {
     send_startup();
     return;
   }
@@ -158,7 +162,7 @@ bool PgSession::upstream_step() {
       return false;
     }
     in.drop(1);
-    server_.start_tls(std::make_unique<tls::Engine>(*lane_.snapshots().target_tls[target_], target_settings().host));
+    server_.start_tls(std::make_unique<tls::Engine>(*upstream_.tls, upstream_.host));
     state_ = State::UpstreamTls;
     return true;
   }
@@ -309,9 +313,7 @@ void PgSession::upstream_authentication(Bytes body) {
     case pg::AuthenticationKind::CleartextPassword: {
       // Whoever answers on that address could ask for the password in clear: only one that has proven
       // its certificate gets it. md5 is a password equivalent on the wire, so the same holds.
-      const bool verified = target_settings().tls_mode == UpstreamTlsMode::VerifyCa ||
-                            target_settings().tls_mode == UpstreamTlsMode::VerifyFull;
-      if (!verified || upstream_scram_) {
+      if (!upstream_.verified || upstream_scram_) {
         upstream_failed("08001",
                         "it asks for a password in clear or md5 form, which needs tls.mode verify-ca or verify-full");
         return;

@@ -88,13 +88,16 @@ unsigned Server::lane_count(const Settings& settings) {
 }
 
 Server::Server(Inputs inputs) : inputs_(std::move(inputs)) {
-  shared_.settings = &inputs_.settings;
+  shared_.rules_released = [this](unsigned lane, uint64_t generation) { on_rules_released(lane, generation); };
   shared_.log = &inputs_.log;
   shared_.ledger = &ledger_;
+  snapshots_.settings = inputs_.settings;
   snapshots_.rules = inputs_.rules;
   snapshots_.keys = inputs_.keys;
   snapshots_.credentials = inputs_.credentials;
-  SLUICE_ASSERT(inputs_.recorders.size() == lane_count(inputs_.settings));
+  const unsigned lanes = lane_count(*inputs_.settings);
+  SLUICE_ASSERT(inputs_.recorders.size() == lanes);
+  live_[inputs_.rules->generation()] = {inputs_.rules, lanes};
 }
 
 Server::~Server() { stop(); }
@@ -102,13 +105,13 @@ Server::~Server() { stop(); }
 Expected<void> Server::load_tls(Snapshots& into) const {
   into.listener_tls.clear();
   into.target_tls.clear();
-  for (const ListenerSettings& listener : inputs_.settings.listeners) {
+  for (const ListenerSettings& listener : into.settings->listeners) {
     if (!listener.tls) {
       into.listener_tls.emplace_back();
       continue;
     }
     std::string client_ca = listener.tls->client_ca_file;
-    if (client_ca.empty()) client_ca = inputs_.settings.identity.client_certificate_ca;
+    if (client_ca.empty()) client_ca = into.settings->identity.client_certificate_ca;
     auto context = tls::ServerContext::load({.certificate_file = listener.tls->certificate_file,
                                              .key_file = listener.tls->key_file,
                                              .client_ca_file = client_ca,
@@ -116,8 +119,9 @@ Expected<void> Server::load_tls(Snapshots& into) const {
     if (!context) return std::unexpected(context.error());
     into.listener_tls.push_back(std::move(*context));
   }
-  for (const TargetSettings& target : inputs_.settings.targets) {
-    if (target.tls_mode == UpstreamTlsMode::Disable) {
+  for (const TargetSettings& target : into.settings->targets) {
+    // Nobody logs in at an entry that is not live, and its files may be gone.
+    if (target.tls_mode == UpstreamTlsMode::Disable || target.place != TargetPlace::Live) {
       into.target_tls.emplace_back();
       continue;
     }
@@ -133,7 +137,7 @@ Expected<void> Server::load_tls(Snapshots& into) const {
 
 Expected<void> Server::open_listeners() {
   for (auto& thread : lanes_) {
-    for (const ListenerSettings& listener : inputs_.settings.listeners) {
+    for (const ListenerSettings& listener : inputs_.settings->listeners) {
       auto fd = listen_on(listener, thread->number == 0);
       if (!fd) return std::unexpected(fd.error());
       thread->listeners.push_back(*fd);
@@ -145,7 +149,7 @@ Expected<void> Server::open_listeners() {
 Expected<void> Server::start() {
   SLUICE_ASSERT(!started_);
   if (auto loaded = load_tls(snapshots_); !loaded) return loaded;
-  const unsigned count = lane_count(inputs_.settings);
+  const unsigned count = lane_count(*inputs_.settings);
   for (unsigned i = 0; i < count; ++i) {
     lanes_.push_back(std::make_unique<LaneThread>());
     lanes_.back()->number = i;
@@ -159,7 +163,7 @@ Expected<void> Server::start() {
   shared_.workers = workers_.get();
   shared_.lanes.resize(count);
   catalog_reader_ = std::make_unique<CatalogReader>(
-      inputs_.settings, inputs_.log,
+      snapshots_.settings, inputs_.log,
       [this](size_t target, const std::string& database, const CatalogPtr& catalog, int64_t verified_ns) {
         check_masks(target, database, *catalog);
         to_all([target, database, catalog, verified_ns](Lane& lane) {
@@ -167,8 +171,8 @@ Expected<void> Server::start() {
         });
       });
   catalog_reader_->set_credentials(snapshots_.credentials);
-  shared_.want_catalog = [this](const TargetSettings& target, const std::string& database) {
-    catalog_reader_->want(static_cast<size_t>(&target - inputs_.settings.targets.data()), database);
+  shared_.want_catalog = [this](size_t target, const std::string& database) {
+    catalog_reader_->want(target, database);
   };
   started_ = true;
   for (unsigned i = 0; i < count; ++i) {
@@ -224,11 +228,16 @@ Expected<void> Server::run_lane(unsigned number) {
   return answer.get();
 }
 
-void Server::to_all(const std::function<void(Lane&)>& letter) {
+size_t Server::to_all(const std::function<void(Lane&)>& letter) {
   const std::lock_guard lock(mutex_);
+  size_t sent = 0;
   for (auto& thread : lanes_) {
-    if (Lane* lane = thread->lane) lane->reactor().mailbox().post([lane, letter] { letter(*lane); });
+    Lane* lane = thread->lane;
+    if (lane == nullptr) continue;
+    lane->reactor().mailbox().post([lane, letter] { letter(*lane); });
+    ++sent;
   }
+  return sent;
 }
 
 void Server::publish() {
@@ -259,6 +268,10 @@ void Server::publish_credentials(CredentialsPtr credentials) {
 
 Expected<void> Server::reload_certificates() {
   Snapshots fresh;
+  {
+    const std::lock_guard lock(mutex_);
+    fresh.settings = snapshots_.settings;
+  }
   if (auto loaded = load_tls(fresh); !loaded) return loaded;
   {
     const std::lock_guard lock(mutex_);
@@ -306,10 +319,11 @@ void Server::stop() {
 }
 
 void Server::check_masks(size_t target, const std::string& database, const Catalog& catalog) {
-  const std::string& name = inputs_.settings.targets[target].name;
+  std::string name;
   std::vector<std::string> missing;
   {
     const std::lock_guard lock(mutex_);
+    name = snapshots_.settings->targets[target].name;
     MasksChecked& checked = masks_checked_[{target, database}];
     if (checked.catalog_version == catalog.version && checked.generation == snapshots_.rules->generation()) return;
     checked = {catalog.version, snapshots_.rules->generation(),
@@ -341,15 +355,24 @@ std::vector<std::string> Server::unresolved_masks(size_t target) const {
 
 DataPlaneStatus Server::status() const {
   DataPlaneStatus status;
+  SettingsPtr settings;
+  {
+    const std::lock_guard lock(live_mutex_);
+    for (const auto& [generation, set] : live_) {
+      if (set.lanes > 0) status.generations.push_back({.generation = generation});
+    }
+  }
   {
     const std::lock_guard lock(mutex_);
+    settings = snapshots_.settings;
     for (const auto& thread : lanes_) {
       status.lanes.push_back({.lane = thread->number, .running = thread->lane != nullptr, .metrics = &thread->metrics});
       if (Lane* lane = thread->lane) lane->reactor().mailbox().post([lane] { lane->update_gauges(); });
     }
   }
-  for (size_t i = 0; i < inputs_.settings.targets.size(); ++i) {
-    const TargetSettings& target = inputs_.settings.targets[i];
+  for (size_t i = 0; i < settings->targets.size(); ++i) {
+    const TargetSettings& target = settings->targets[i];
+    if (target.place != TargetPlace::Live) continue;
     status.targets.push_back({.name = target.name,
                               .column_rules = catalog_reader_ && catalog_reader_->wanted(i),
                               .catalog_age_ms = catalog_reader_ ? catalog_reader_->age_ms(i) : -1,

@@ -20,7 +20,7 @@ class CatalogReader;
 class Server final : public DataPlane {
  public:
   struct Inputs {
-    const Settings& settings;  ///< Outlives the Server.
+    SettingsPtr settings;
     std::shared_ptr<const rules::RuleSet> rules;
     KeysPtr keys;
     CredentialsPtr credentials;
@@ -38,6 +38,8 @@ class Server final : public DataPlane {
   Expected<void> start() override;
   void publish_keys(KeysPtr keys) override;
   void publish_credentials(CredentialsPtr credentials) override;
+  Expected<PolicyTaken> publish_policy(PolicyChange change) override;
+  std::vector<LiveGeneration> live_generations() override;
   Expected<void> reload_certificates() override;
   void ring_doorbell(unsigned number) override;
   void begin_drain() override;
@@ -48,9 +50,15 @@ class Server final : public DataPlane {
  private:
   struct LaneThread;
   Expected<void> load_tls(Snapshots& into) const;
+  [[nodiscard]] Expected<SettingsPtr> placed(const Settings& fresh) const;
+  [[nodiscard]] Expected<void> make_room_for_rules();
+  void on_rules_released(unsigned lane, uint64_t generation);
   Expected<void> open_listeners();
   Expected<void> run_lane(unsigned number);
-  void to_all(const std::function<void(Lane&)>& letter);
+  /// How many lanes get it.
+  size_t to_all(const std::function<void(Lane&)>& letter);
+  /// Lets go of the rule sets that no lane uses any more. How many are left.
+  size_t forget_unused_rules();
   void publish();
   void check_masks(size_t target, const std::string& database, const Catalog& catalog);
   [[nodiscard]] std::vector<std::string> unresolved_masks(size_t target) const;
@@ -67,6 +75,12 @@ class Server final : public DataPlane {
     std::vector<std::string> missing;
   };
   std::map<std::pair<size_t, std::string>, MasksChecked> masks_checked_;  // By (target, database).
+  struct LiveSet {
+    std::shared_ptr<const rules::RuleSet> rules;  // So that the last reference never goes on a lane.
+    size_t lanes = 0;                             // That still use it.
+  };
+  mutable std::mutex live_mutex_;           // Guards live_; taken by lanes when one lets go of a set.
+  std::map<uint64_t, LiveSet> live_;        // By generation; the current one is the last.
   std::vector<std::unique_ptr<LaneThread>> lanes_;
   std::unique_ptr<CatalogReader> catalog_reader_;
   std::promise<void> all_finished_;  // No lane runs any more.

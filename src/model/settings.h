@@ -17,6 +17,7 @@ struct ListenerTls {
   std::string certificate_file;
   std::string key_file;
   std::string client_ca_file;  ///< Empty: client certificates are not asked for.
+  bool operator==(const ListenerTls&) const = default;
 };
 
 struct ListenerSettings {
@@ -27,6 +28,7 @@ struct ListenerSettings {
   bool allow_cleartext = false;
   bool proxy_protocol = false; ///< Every connection starts with a PROXY protocol v2 header.
   std::string target;          ///< Empty: found by the database name.
+  bool operator==(const ListenerSettings&) const = default;
 };
 
 enum class UpstreamTlsMode : uint8_t { Disable, Require, VerifyCa, VerifyFull };
@@ -36,6 +38,7 @@ struct CredentialSettings {
   std::string user;
   std::string password_file;        ///< Either a file (read again when it changes) ...
   std::string password_environment; ///< ... or an environment variable.
+  bool operator==(const CredentialSettings&) const = default;
 };
 
 struct TargetLimits {
@@ -46,9 +49,17 @@ struct TargetLimits {
   uint32_t masked_row_size_max = 1U << 20;
   uint32_t connect_timeout_ms = 10'000;
   uint32_t idle_timeout_ms = 0;     ///< 0: none.
+  bool operator==(const TargetLimits&) const = default;
 };
 
 enum class Durability : uint8_t { Async, Group };
+
+/// A target keeps its index for the life of the process, also when the configuration drops it.
+enum class TargetPlace : uint8_t {
+  Live,
+  Superseded,  ///< Its address changed: sessions opened at the old one go on, new ones find another entry.
+  Withdrawn,   ///< Not in the configuration any more: nobody may be connected.
+};
 
 struct TargetSettings {
   std::string name;
@@ -65,11 +76,14 @@ struct TargetSettings {
   std::vector<std::string> trusted_functions;  ///< "schema.*" or "schema.name".
   bool large_parameters_hash = false;
   TargetLimits limits;
+  TargetPlace place = TargetPlace::Live;  ///< Set by the data plane.
+  bool operator==(const TargetSettings&) const = default;
 };
 
 struct IdentitySettings {
   std::string access_keys_file;       ///< Empty: no access keys.
   std::string client_certificate_ca;  ///< Empty: certificates prove nothing.
+  bool operator==(const IdentitySettings&) const = default;
 };
 
 struct AuditSettings {
@@ -77,22 +91,29 @@ struct AuditSettings {
   std::string ring_directory = "/run/sluice";
   uint32_t ring_size = 16U << 20;
   uint32_t segment_size = 64U << 20;
+  bool operator==(const AuditSettings&) const = default;
 };
 
 struct Settings {
   std::vector<ListenerSettings> listeners;
   IdentitySettings identity;
   std::vector<TargetSettings> targets;
-  std::vector<std::string> rule_files;  ///< Files, in the order they are read.
+  std::vector<std::string> rule_files;    ///< Files, in the order they are read.
+  std::vector<std::string> rule_folders;  ///< Folders that some of them were found in.
   AuditSettings audit;
   std::string admin_host = "127.0.0.1";
   uint16_t admin_port = 0;              ///< 0: no admin listener.
+  std::string admin_socket;             ///< Local socket of `sluice rules push`; never empty once loaded.
   uint32_t lanes = 0;                   ///< 0: one a core.
   uint32_t handshake_timeout_ms = 10'000;
   uint32_t drain_timeout_ms = 30'000;
   bool log_json = false;
   LogLevel log_level = LogLevel::Info;  ///< Lines below it are not written.
+  bool operator==(const Settings&) const = default;
 };
+
+/// One immutable snapshot, shared by lanes by pointer.
+using SettingsPtr = std::shared_ptr<const Settings>;
 
 /// SCRAM-SHA-256 verifiers of one subject (RFC 5802): what is stored in place of keys.
 struct AccessKey {

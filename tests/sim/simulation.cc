@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "gateway/lane.h"
@@ -19,6 +20,7 @@ constexpr std::string_view deny_drop =
     "  - {id: no-drop, statement: {kinds: [drop]}, verdict: deny, message: not here}\n";
 constexpr std::string_view mask_cards =
     "  - {id: cards, result: {types: [CREDIT_CARD]}, mask: {operator: mask, keep_last: 4}}\n";
+constexpr uint64_t generations_max = 12;
 constexpr uint64_t rounds_max = 400'000;
 constexpr uint32_t reserve_slabs = 256;
 
@@ -27,24 +29,28 @@ class NoLog final : public LogSink {
   void log(LogLevel, std::string_view, std::span<const LogField>) override {}
 };
 
-std::shared_ptr<const rules::RuleSet> rule_set(bool masks) {
+/// The same rules as many generations: swapping them must change nothing that a client sees.
+std::shared_ptr<const rules::RuleSet> rule_set(bool masks, uint64_t generation) {
   static const auto sets = [] {
-    std::array<std::shared_ptr<const rules::RuleSet>, 2> both;
+    std::array<std::array<std::shared_ptr<const rules::RuleSet>, generations_max>, 2> made;
     for (const bool with : {false, true}) {
       const rules::SourceFile file{"sim.yaml", std::string(deny_drop) + std::string(with ? mask_cards : "")};
-      auto set = rules::compile({&file, 1}, {.targets = {"orders"}}, with ? 2 : 1, nullptr);
-      SLUICE_ASSERT(set.has_value());
-      both[with ? 1 : 0] = *set;
+      for (uint64_t i = 0; i < generations_max; ++i) {
+        auto set = rules::compile({&file, 1}, {.targets = {"orders"}}, i + 1, nullptr);
+        SLUICE_ASSERT(set.has_value());
+        made[with ? 1 : 0][i] = *set;
+      }
     }
-    return both;
+    return made;
   }();
-  return sets[masks ? 1 : 0];
+  return sets[masks ? 1 : 0][generation - 1];
 }
 
-gateway::Snapshots snapshots(bool masks) {
+gateway::Snapshots snapshots(bool masks, const Settings& settings) {
   static const pg::ScramKeys client_keys = keys_of(client_key);
   gateway::Snapshots made;
-  made.rules = rule_set(masks);
+  made.settings = std::make_shared<const Settings>(settings);
+  made.rules = rule_set(masks, 1);
   std::vector<AccessSubject> subjects(1);
   subjects[0] = {.subject = std::string(client_user),
                  .groups = {"agents"},
@@ -102,13 +108,13 @@ class Simulation {
     target.default_verdict = Verdict::Allow;
     target.durability = group_ ? Durability::Group : Durability::Async;
     settings_.targets.push_back(std::move(target));
-    shared_.settings = &settings_;
     shared_.log = &log_;
+    shared_.rules_released = [this](unsigned, uint64_t generation) { released_.push_back(generation); };
     shared_.workers = &workers_;
     shared_.ledger = &ledger_;
     const io::ReactorLimits limits{
         .receive_slabs = uint32_t{16} << random_.below(4), .reserve_slabs = reserve_slabs, .connections_max = 64};
-    lane_ = std::make_unique<Lane>(0, shared_, kernel_, recorder_, metrics_, snapshots(masks_), limits);
+    lane_ = std::make_unique<Lane>(0, shared_, kernel_, recorder_, metrics_, snapshots(masks_, settings_), limits);
     shared_.lanes.push_back(lane_.get());
     kernel_.set_upstream([this](SimKernel::Link link) { return accept_upstream(link); });
     if (random_.once_in(10)) refuses_once_in_ = 4;
@@ -128,6 +134,7 @@ class Simulation {
         });
       });
     }
+    if (random_.once_in(2)) schedule_reloads();
     uint64_t rounds = 0;
     do {
       lane_->reactor().run_once();
@@ -149,6 +156,22 @@ class Simulation {
       if (random_.once_in(5)) plan.cancels_after = random_.below(plan.script.steps.size());
       plan.wrong_cancel = random_.once_in(4);
       clients_.push_back(std::make_unique<Client>(kernel_, Random(random_.next()), std::move(plan)));
+    }
+  }
+
+  void schedule_reloads() {
+    const uint64_t count = random_.between(1, generations_max - 1);
+    for (uint64_t i = 0; i < count; ++i) {
+      const bool settings_too = random_.once_in(2);
+      const bool revoke = random_.once_in(4);
+      kernel_.after(random_.below(60'000'000), [this, settings_too, revoke] {
+        lane_->reactor().mailbox().post([this, settings_too, revoke] {
+          gateway::Snapshots next = lane_->snapshots();
+          next.rules = rule_set(masks_, ++generation_);
+          if (settings_too) next.settings = std::make_shared<const Settings>(*next.settings);
+          if (lane_->replace(std::move(next), revoke) != 0) complain("a statement was revoked by the rules it was judged by");
+        });
+      });
     }
   }
 
@@ -197,6 +220,9 @@ class Simulation {
     if (slabs.reserve_free() != reserve_slabs) {
       complain(fmt::format("promise 10: {} reserve slabs are held", reserve_slabs - slabs.reserve_free()));
     }
+    for (uint64_t old = 1; old < generation_; ++old) {
+      if (std::ranges::count(released_, old) != 1) complain(fmt::format("generation {} was not let go once", old));
+    }
     if (metrics_.sessions_open.get() != 0) complain("sessions are still counted as open");
     if (!result_.complaints.empty()) kernel_.abandon();
     if (!drained_) lane_->reactor().stop_listening();
@@ -215,11 +241,13 @@ class Simulation {
   NoLog log_;
   gateway::Workers workers_;
   gateway::SessionLedger ledger_;
+  std::vector<uint64_t> released_;
   gateway::Shared shared_;
   LaneMetrics metrics_;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<std::unique_ptr<Server>> servers_;
   std::unique_ptr<Lane> lane_;
+  uint64_t generation_ = 1;
   uint64_t refuses_once_in_ = 0;
   bool refused_ = false;
   bool drained_ = false;

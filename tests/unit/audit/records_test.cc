@@ -39,6 +39,15 @@ void expect_exact(const std::vector<std::byte>& payload, Decode decode) {
   EXPECT_EQ(other.error(), RecordError::UnknownVersion);
 }
 
+TEST(audit_records, a_rule_set_reads_back_as_written) {
+  const auto payload = encoded(RuleSetRecord{7, sha256(as_bytes("rules: []"))});
+  const auto v = decode_rule_set(payload, 1);
+  ASSERT_TRUE(v);
+  EXPECT_EQ(v->generation, 7U);
+  EXPECT_EQ(v->hash, sha256(as_bytes("rules: []")));
+  expect_exact(payload, decode_rule_set);
+}
+
 TEST(audit_records, session_start_reads_back_as_written) {
   const auto payload = encoded(SessionStart{"postgres", "192.0.2.7:51514", "0.0.0.0:6432", true});
   const auto v = decode_session_start(payload, 1);

@@ -3,12 +3,16 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <string>
 #include <vector>
 
 #include "control/admin_request.h"
+#include "tests/unit/control/scratch.h"
 
 namespace sluice::control {
 namespace {
@@ -56,6 +60,43 @@ TEST(admin_request, refuses_all_that_is_not_one_plain_get) {
   };
   for (const auto& c : cases) {
     const auto got = parse_admin_request(c.text);
+    ASSERT_FALSE(got) << c.why;
+    EXPECT_EQ(explain(got.error()), explain(c.want)) << c.why;
+  }
+}
+
+TEST(admin_request, a_post_is_whole_when_its_body_is) {
+  const std::string post = "POST /v1/rules HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello";
+  for (size_t split = 0; split < post.size(); ++split) {
+    const auto partial = parse_admin_request(post.substr(0, split), 5);
+    ASSERT_TRUE(partial) << split;
+    EXPECT_FALSE(*partial) << split;
+  }
+  const auto whole = parse_admin_request(post, 5);
+  ASSERT_TRUE(whole && *whole);
+  EXPECT_TRUE((*whole)->post);
+  EXPECT_EQ((*whole)->body, "hello");
+}
+
+TEST(admin_request, refuses_bodies_that_are_not_said_or_too_large) {
+  const std::string head = "POST /v1/rules HTTP/1.1\r\nHost: a\r\n";
+  const struct {
+    std::string_view why;
+    std::string text;
+    AdminError want;
+  } cases[] = {
+      {"no length", head + "\r\n", AdminError::Body},
+      {"two lengths", head + "Content-Length: 1\r\nContent-Length: 1\r\n\r\na", AdminError::Body},
+      {"a length that is no number", head + "Content-Length: 1a\r\n\r\na", AdminError::Body},
+      {"a negative length", head + "Content-Length: -1\r\n\r\na", AdminError::Body},
+      {"an empty length", head + "Content-Length: \r\n\r\na", AdminError::Body},
+      {"more than fits a number", head + "Content-Length: 99999999999999999999\r\n\r\n", AdminError::Body},
+      {"over the cap", head + "Content-Length: 6\r\n\r\n", AdminError::BodyTooLarge},
+      {"more than was said", head + "Content-Length: 1\r\n\r\nab", AdminError::Body},
+      {"chunks", head + "Transfer-Encoding: chunked\r\n\r\n", AdminError::Body},
+  };
+  for (const auto& c : cases) {
+    const auto got = parse_admin_request(c.text, 5);
     ASSERT_FALSE(got) << c.why;
     EXPECT_EQ(explain(got.error()), explain(c.want)) << c.why;
   }
@@ -164,6 +205,63 @@ TEST(admin_server, an_address_that_is_taken_is_an_error_with_the_address) {
   const auto second = AdminServer::start("127.0.0.1", (*first)->port(), hooks_with(std::nullopt));
   ASSERT_FALSE(second);
   EXPECT_NE(second.error().message.find("127.0.0.1"), std::string::npos);
+}
+
+class LocalSocket : public ScratchTest {
+ protected:
+  class NoLog final : public LogSink {
+   public:
+    void log(LogLevel, std::string_view, std::span<const LogField>) override {}
+  };
+  static AdminResponse echo(const AdminRequest& r) {
+    return {200, "text/plain", std::string(r.post ? "POST " : "GET ") + std::string(r.body)};
+  }
+  std::string ask_local(std::string_view request) const {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path_.copy(address.sun_path, path_.size());
+    EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
+    std::string out;
+    char chunk[1024];
+    for (ssize_t n = 0; (n = ::recv(fd, chunk, sizeof chunk, 0)) > 0;) out.append(chunk, static_cast<size_t>(n));
+    ::close(fd);
+    return out;
+  }
+
+  const std::string path_ = path("control.sock");
+  NoLog log_;
+};
+
+TEST_F(LocalSocket, takes_a_body_of_its_own_user_and_is_closed_to_others) {
+  const auto server = AdminServer::start_local(path_, echo, log_);
+  ASSERT_TRUE(server) << server.error().message;
+  struct stat status{};
+  ASSERT_EQ(::stat(path_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600U);
+  const std::string body(100'000, 'b');
+  EXPECT_TRUE(ask_local("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + body).ends_with("POST " + body));
+  EXPECT_TRUE(ask_local("GET / HTTP/1.1\r\nHost: a\r\n\r\n").ends_with("\r\n\r\nGET "));
+}
+
+TEST_F(LocalSocket, a_path_somebody_listens_on_is_left_alone_and_one_that_was_left_behind_is_taken) {
+  {
+    const auto first = AdminServer::start_local(path_, echo, log_);
+    ASSERT_TRUE(first);
+    const auto second = AdminServer::start_local(path_, echo, log_);
+    ASSERT_FALSE(second);
+    EXPECT_NE(second.error().message.find("another sluice listens there"), std::string::npos);
+    EXPECT_TRUE(ask_local("GET / HTTP/1.1\r\nHost: a\r\n\r\n").starts_with("HTTP/1.1 200"));
+    std::filesystem::create_hard_link(path_, path_ + ".left");
+  }
+  EXPECT_FALSE(std::filesystem::exists(path_)) << "a server that ends removes its socket";
+  std::filesystem::rename(path_ + ".left", path_);
+  EXPECT_TRUE(AdminServer::start_local(path_, echo, log_));
+}
+
+TEST_F(LocalSocket, a_path_too_long_for_a_socket_is_an_error) {
+  EXPECT_FALSE(AdminServer::start_local("/tmp/" + std::string(200, 'x'), echo, log_));
 }
 
 }  // namespace

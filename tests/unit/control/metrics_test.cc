@@ -91,7 +91,7 @@ TEST(status, shows_every_fail_mode_and_its_state) {
   plane.lanes = {{0, true, &m}};
   plane.targets = {{"orders", true, 11'000}};
   ProcessSnapshot process;
-  process.rule_generation = 1;
+  process.rules.generation = 1;
   const auto got = nlohmann::json::parse(render_status(process, plane));
   EXPECT_TRUE(got["ready"]);
   std::map<std::string, std::string> state;
@@ -107,7 +107,7 @@ TEST(status, readiness_names_the_reason) {
   DataPlaneStatus plane;
   plane.lanes = {{0, true, &m}};
   ProcessSnapshot good;
-  good.rule_generation = 1;
+  good.rules.generation = 1;
   EXPECT_FALSE(not_ready_reason(good, plane));
   ProcessSnapshot p = good;
   p.audit_failed = true;
@@ -116,7 +116,7 @@ TEST(status, readiness_names_the_reason) {
   p.draining = true;
   EXPECT_EQ(not_ready_reason(p, plane), "draining: no new sessions");
   p = good;
-  p.rule_generation = 0;
+  p.rules.generation = 0;
   EXPECT_EQ(not_ready_reason(p, plane), "no rule set is loaded");
   p = good;
   p.disk_low = true;
