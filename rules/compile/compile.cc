@@ -119,7 +119,9 @@ Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> fil
   }
   auto patterns = compile_patterns(compilation.patterns);
   if (!patterns) return std::unexpected(patterns.error());
-  auto detectors = Detectors::make();
+  TypeSet used;
+  for (const Rule& rule : compilation.set.rules) used |= rule.result.types;
+  auto detectors = Detectors::make(DataTypes::shipped(), used);
   if (!detectors) return std::unexpected(detectors.error());
 
   auto data = std::make_unique<CompiledRuleSet>(std::move(compilation.set));

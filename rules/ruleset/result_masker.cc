@@ -41,10 +41,12 @@ struct Piece {
   bool replaced_by_shadow = false;  // Escapes: offsets of this reading could cut one in two.
 };
 
+// Cells that are searched for the same.
 struct Batch {
+  Search search;
   std::vector<char> text;
   std::vector<Piece> pieces;
-  std::vector<uint32_t> map;
+  std::vector<uint32_t> map;   // Of shadows.
   void clear() {
     text.clear();
     pieces.clear();
@@ -76,11 +78,14 @@ struct ResultMasker::Impl {
 
   void scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key);
   void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
+  void flush(Batch& batch);
+  void flush_all();
   void gather_decoded(const Cell& cell, CellForm form, uint64_t key);
   void gather_binary(const Cell& cell, uint64_t key);
-  void flush();
   void add_shadows(std::string_view text, std::vector<Piece>& pieces);
-  void scan(std::string_view text, const std::vector<Piece>& pieces, const std::vector<uint32_t>& map);
+  void scan_shadows();
+  void scan(std::string_view text, const Search& search, const std::vector<Piece>& pieces,
+            const std::vector<uint32_t>& map);
   void whole_cell(uint64_t key, const ColumnPlan& column, std::string_view value);
   void null_cell(uint64_t key);
   void gather_form(std::string_view text, CellForm form, uint64_t key);
@@ -96,12 +101,13 @@ struct ResultMasker::Impl {
   Scratch& scratch;
   const MaskPlan* plan = nullptr;
   const Detectors* detectors = nullptr;
-  TypeSet live;
-  std::array<MaskSpec, data_type_count> specs{};
+  std::span<const MaskSpec> specs;
   size_t size_min = 0;  // Shorter text holds no value of a live type.
 
   size_t rows = 0;
-  Batch batch;
+  std::array<Batch, searches_max> batches;
+  size_t batch_count = 0;
+  size_t current = 0;  // The batch of the column at hand.
   Batch shadows;
   std::vector<char> decoded;
   std::vector<Match> matches;
@@ -124,17 +130,17 @@ void ResultMasker::Impl::whole_cell(uint64_t key, const ColumnPlan& column, std:
 }
 
 void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key) {
+  Batch& batch = batches[current];
   if (text.size() > batch_size_max) {
     // Alone, and where it stands.
-    flush();
+    shadows.search = batch.search;
     std::vector<Piece> alone{{0, text.size(), key, cell, no_map, form, false}};
     if (has_special_byte(text)) add_shadows(text, alone);
-    scan(text, alone, {});
-    scan({shadows.text.data(), shadows.text.size()}, shadows.pieces, shadows.map);
-    shadows.clear();
+    scan(text, batch.search, alone, {});
+    scan_shadows();
     return;
   }
-  if (batch.text.size() + text.size() + 1 > batch_size_max) flush();
+  if (batch.text.size() + text.size() + 1 > batch_size_max) flush(batch);
   const size_t begin = batch.text.size();
   batch.text.insert(batch.text.end(), text.begin(), text.end());
   batch.pieces.push_back({begin, batch.text.size(), key, cell, no_map, form, false});
@@ -215,8 +221,7 @@ void ResultMasker::Impl::add_shadows(std::string_view text, std::vector<Piece>& 
       continue;
     }
     if (shadows.text.size() + value.size() > batch_size_max) {
-      scan({shadows.text.data(), shadows.text.size()}, shadows.pieces, shadows.map);
-      shadows.clear();
+      scan_shadows();
     }
     const size_t begin = shadows.text.size();
     const auto map = static_cast<uint32_t>(shadows.map.size());
@@ -228,22 +233,32 @@ void ResultMasker::Impl::add_shadows(std::string_view text, std::vector<Piece>& 
   }
 }
 
-void ResultMasker::Impl::flush() {
+void ResultMasker::Impl::scan_shadows() {
+  scan({shadows.text.data(), shadows.text.size()}, shadows.search, shadows.pieces, shadows.map);
+  shadows.clear();
+}
+
+void ResultMasker::Impl::flush(Batch& batch) {
   if (batch.pieces.empty()) return;
   const std::string_view text{batch.text.data(), batch.text.size()};
   if (has_special_byte(text)) {
+    shadows.search = batch.search;
     add_shadows(text, batch.pieces);
-    scan({shadows.text.data(), shadows.text.size()}, shadows.pieces, shadows.map);
-    shadows.clear();
+    scan_shadows();
   }
-  scan(text, batch.pieces, batch.map);
+  scan(text, batch.search, batch.pieces, batch.map);
   batch.clear();
 }
 
-void ResultMasker::Impl::scan(std::string_view text, const std::vector<Piece>& pieces, const std::vector<uint32_t>& map) {
+void ResultMasker::Impl::flush_all() {
+  for (size_t i = 0; i < batch_count; ++i) flush(batches[i]);
+}
+
+void ResultMasker::Impl::scan(std::string_view text, const Search& search, const std::vector<Piece>& pieces,
+                              const std::vector<uint32_t>& map) {
   if (pieces.empty()) return;
   matches.clear();
-  detectors->find(text, live, scratch.impl_->hyperscan.get(), matches);
+  detectors->find(text, search, scratch.impl_->hyperscan.get(), matches);
   for (const Match& match : matches) {
     const auto behind = std::ranges::upper_bound(pieces, match.begin, {}, &Piece::begin);
     SLUICE_ASSERT(behind != pieces.begin());
@@ -307,9 +322,10 @@ void ResultMasker::Impl::read_again() {
       if (entry.replacement.null || entry.form == CellForm::NullOnHit || entry.reading != reading - 1) continue;
       const auto value = value_of(entry);
       const auto stars = static_cast<size_t>(std::ranges::count(value, '*'));
+      current = plan->columns[entry.key & UINT16_MAX].search;
       if (value.size() - stars >= size_min) gather_form(value, entry.form, entry.key);
     }
-    flush();
+    flush_all();
     if (hits.empty()) return;
     if (reading < readings_max) {
       write_hits(reading);
@@ -341,15 +357,16 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
   Impl& impl = *impl_;
   impl.plan = &plan;
   impl.detectors = rules.rule_set().data().detectors.get();
-  impl.live = rules.value_types_;
   impl.specs = rules.value_specs_;
-  impl.size_min = SIZE_MAX;
-  for (size_t i = 0; i < data_type_count; ++i) {
-    if (impl.live.has(static_cast<DataType>(i))) impl.size_min = std::min<size_t>(impl.size_min, data_type_specs[i].size_min);
+  impl.size_min = rules.search_.size_min;
+  SLUICE_ASSERT(plan.searches.size() <= searches_max);
+  impl.batch_count = std::max<size_t>(plan.searches.size(), 1);
+  for (size_t i = 0; i < impl.batch_count; ++i) {
+    impl.batches[i].clear();
+    impl.batches[i].search = plan.searches.empty() ? rules.search_ : plan.searches[i];
   }
   impl.rows = 0;
   impl.gathered = 0;
-  impl.batch.clear();
   impl.shadows.clear();
   impl.hits.clear();
   impl.entries.clear();
@@ -366,7 +383,11 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
     const uint64_t key = key_of(impl.rows, i);
     switch (column.action) {
       case CellAction::Pass: break;
-      case CellAction::Scan: impl.scan_cell(cells[i], column, key); break;
+      case CellAction::Scan:
+        SLUICE_ASSERT(column.search < impl.batch_count);
+        impl.current = column.search;
+        impl.scan_cell(cells[i], column, key);
+        break;
       case CellAction::Mask: {
         impl.whole_cell(key, column, as_text({cells[i].data, static_cast<size_t>(cells[i].size)}));
         break;
@@ -378,7 +399,7 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
 }
 
 void ResultMasker::finish() {
-  impl_->flush();
+  impl_->flush_all();
   impl_->write_hits(0);
   impl_->sort_entries();
   impl_->read_again();
@@ -407,7 +428,7 @@ std::string mask_text(const BoundRules& rules, Scratch& scratch, std::string_vie
   if (rules.value_types_.empty() || text.size() > INT32_MAX) return std::string(rules.value_types_.empty() ? text : "");
   constexpr uint32_t text_oid = 25;
   MaskPlan plan;
-  plan.columns.push_back({CellAction::Scan, {}, text_oid, false, {}});
+  plan.columns.push_back({CellAction::Scan, {}, text_oid, false, {}, 0});
   ResultMasker masker(scratch);
   masker.begin(rules, plan);
   const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};

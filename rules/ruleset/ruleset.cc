@@ -61,14 +61,14 @@ Scratch::~Scratch() = default;
 
 void Scratch::prepare(const RuleSet& set) {
   const CompiledRuleSet& data = set.data();
-  const auto grow = [&](const hs_database_t* database) {
+  const bool grown = data.detectors->grow(impl_->hyperscan);
+  SLUICE_ASSERT(grown);
+  if (data.patterns) {
     hs_scratch_t* scratch = impl_->hyperscan.release();  // Moved by hs_alloc_scratch when it must grow.
-    const auto result = hs_alloc_scratch(database, &scratch);
+    const auto result = hs_alloc_scratch(data.patterns.get(), &scratch);
     impl_->hyperscan.reset(scratch);
     SLUICE_ASSERT(result == HS_SUCCESS);
-  };
-  grow(data.detectors->database());
-  if (data.patterns) grow(data.patterns.get());
+  }
   if (impl_->pattern_hits.size() < data.rules.size()) impl_->pattern_hits.resize(data.rules.size());
 }
 
@@ -86,6 +86,7 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
   BoundRules bound;
   bound.set_ = shared_from_this();
   bound.default_verdict_ = target_default;
+  bound.value_specs_.resize(data_->detectors->types().size());
   for (uint32_t index = 0; index < data_->rules.size(); ++index) {
     const Rule& rule = data_->rules[index];
     if (!speaks_of(rule, target, principal)) continue;
@@ -96,15 +97,14 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
     }
     bound.result_rules_.push_back(index);
     bound.column_masks_ |= !rule.result.columns.empty();
-    for (size_t i = 0; i < data_type_count; ++i) {
-      const auto type = static_cast<DataType>(i);
-      if (!rule.result.types.has(type)) continue;
-      MaskSpec& spec = bound.value_specs_[i];
+    rule.result.types.each([&](DataType type) {
+      MaskSpec& spec = bound.value_specs_[static_cast<size_t>(type)];
       spec = bound.value_types_.has(type) ? stricter(spec, rule.result.mask) : rule.result.mask;
       bound.value_types_.add(type);
       bound.value_masks_ = true;
-    }
+    });
   }
+  bound.search_ = data_->detectors->search(bound.value_types_);
   return bound;
 }
 

@@ -1,7 +1,6 @@
 // The compiled rule set as the data path sees it: judge a statement, plan the masks of a result.
 // A RuleSet is immutable; lanes share it by pointer. Compile-time parts are in rules/compile.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,7 +15,7 @@
 #include "model/principal.h"
 #include "model/result_shape.h"
 #include "model/verdict.h"
-#include "rules/detect/data_type.h"
+#include "rules/detect/forms.h"
 #include "rules/mask/mask_spec.h"
 
 namespace sluice::rules {
@@ -55,11 +54,18 @@ struct ColumnPlan {
   uint32_t type_oid = 0;
   bool binary = false;
   std::string_view rule;                 ///< Why; borrowed from the rule set.
+  uint16_t search = 0;                   ///< For Scan: an index into the plan's searches.
 };
+
+/// Searches of one result, and with them batches of cells: columns beyond share the last.
+inline constexpr size_t searches_max = 8;
 
 /// One result's masks, bound before its first row leaves. Belongs to the portal.
 struct MaskPlan {
   std::vector<ColumnPlan> columns;
+  /// What detectors look for, by the context that columns' names give; the first has none. Empty: no name
+  /// gives any.
+  std::vector<Search> searches;
   bool passes_all = false;  ///< Every column is Pass: rows may be forwarded unseen.
 };
 
@@ -99,12 +105,15 @@ class BoundRules {
   [[nodiscard]] bool under_mask(const RelationUse& use, const Catalog* catalog) const;
   [[nodiscard]] bool names_masked_column(const Facts& facts) const;
   [[nodiscard]] ColumnPlan plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const;
+  [[nodiscard]] TypeSet context_of(const ResultColumn& column, const Catalog* catalog) const;
+  [[nodiscard]] uint16_t search_for(const TypeSet& context, MaskPlan& plan) const;
 
   std::shared_ptr<const RuleSet> set_;
   std::vector<uint32_t> statement_rules_;  ///< Indexes of rules for this target and principal, rising.
   std::vector<uint32_t> result_rules_;
   TypeSet value_types_;                    ///< Types that some result rule speaks of, and how it masks them.
-  std::array<MaskSpec, data_type_count> value_specs_{};
+  std::vector<MaskSpec> value_specs_;      ///< By data type.
+  Search search_;                          ///< For value_types_, without context.
   bool patterns_ = false;                  ///< Some statement rule has a pattern.
   Verdict default_verdict_ = Verdict::Deny;
   bool value_masks_ = false;
@@ -148,6 +157,7 @@ class ResultMasker {
   ~ResultMasker();
   ResultMasker(const ResultMasker&) = delete;
   ResultMasker& operator=(const ResultMasker&) = delete;
+  /// Both are borrowed until finish() returns.
   void begin(const BoundRules& rules, const MaskPlan& plan);
   /// `cells.size()` must equal the plan's column count (the caller has checked the server's row).
   void add_row(std::span<const Cell> cells);
