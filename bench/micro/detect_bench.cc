@@ -81,7 +81,7 @@ std::string textbook(const DataTypeSpec& spec) {
   std::string out = R"(\b)" + std::string(trigger.expression);
   if (trigger.tail_max == 0) return out + R"([^\s:@/]{1,64}:[^\s:@/]{1,64}@[^\s]{1,100})";  // A URL with a password.
   return out + std::string(tail_of(trigger.charset)) + "{" + std::to_string(trigger.tail_min) + "," +
-         std::to_string(std::min<int>(trigger.tail_max, 200)) + "}";
+         std::to_string(std::max<int>(trigger.tail_min, std::min<int>(trigger.tail_max, 200))) + "}";
 }
 
 std::string data_of(const benchmark::State& state) {
@@ -136,12 +136,14 @@ struct Textbook {
     for (const std::string& text : texts) {
       ids.push_back(static_cast<unsigned>(ids.size()));
       expressions.push_back(text.c_str());
-      SLUICE_ASSERT(set.Add(text, nullptr) >= 0);
+      std::string error;
+      if (set.Add(text, &error) < 0) std::fprintf(stderr, "RE2 refuses %s: %s\n", text.c_str(), error.c_str());
     }
     hs_database_t* raw = nullptr;
     hs_compile_error_t* error = nullptr;
     const auto result = hs_compile_multi(expressions.data(), flags.data(), ids.data(), static_cast<unsigned>(texts.size()),
                                          HS_MODE_BLOCK, nullptr, &raw, &error);
+    if (result != HS_SUCCESS) std::fprintf(stderr, "Hyperscan refuses %s: %s\n", expressions[static_cast<size_t>(error->expression)], error->message);
     SLUICE_ASSERT(result == HS_SUCCESS);
     database.reset(raw);
     hs_scratch_t* raw_scratch = nullptr;

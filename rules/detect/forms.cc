@@ -46,6 +46,15 @@ __m128i either(__m128i bytes, char a, char b) {
   return _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(a)), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b)));
 }
 
+// Of 128 bytes. Most text is prose, which this passes over.
+bool has_digit(const char* at) {
+  __m128i any = _mm_setzero_si128();
+  for (size_t part = 0; part < 2 * block_size / 16; ++part) {
+    any = _mm_or_si128(any, in_range(_mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 16 * part)), '0', 10));
+  }
+  return _mm_movemask_epi8(any) != 0;
+}
+
 uint64_t shifted(uint64_t low, uint64_t high, unsigned shift) {
   return shift == 0 ? low : low >> shift | high << (block_size - shift);
 }
@@ -139,16 +148,27 @@ void Forms::file(uint16_t index) {
   form.lead = static_cast<uint8_t>(std::countr_zero(form.digits));
   const auto sure = static_cast<unsigned>(std::countr_one(form.digits >> form.lead));
   const auto may_be = static_cast<unsigned>(std::countr_one((form.digits | form.any) >> form.lead));
-  for (unsigned size = sure; size <= may_be; ++size) by_group_[size].push_back(index);
+  const bool lettered = form.lead > 0 && (form.letters & (first - 1)) == first - 1;
+  auto& table = lettered ? by_lettered_group_ : by_group_;
+  for (unsigned size = sure; size <= may_be; ++size) table[size].push_back(index);
 }
 
 void Forms::prepare(Search& search) const {
-  search.group_sizes = 0;
-  search.token_sizes = 0;
+  search.group_sizes = search.lettered_sizes = search.token_sizes = 0;
+  search.sure_groups = search.sure_lettered = search.sure_tokens = 0;
   for (size_t size = 0; size < by_group_.size(); ++size) {
-    const auto is_live = [&](uint16_t index) { return search.live.has(forms_[index].type); };
-    if (std::ranges::any_of(by_group_[size], is_live)) search.group_sizes |= uint64_t{1} << size;
-    if (std::ranges::any_of(by_token_[size], is_live)) search.token_sizes |= uint64_t{1} << size;
+    const uint64_t bit = uint64_t{1} << size;
+    const auto note = [&](const std::vector<uint16_t>& indexes, uint64_t& sizes, uint64_t& sure) {
+      for (const uint16_t index : indexes) {
+        const Form& form = forms_[index];
+        if (!search.live.has(form.type)) continue;
+        sizes |= bit;
+        if (!form.needs_context || search.in_context.has(form.type)) sure |= bit;
+      }
+    };
+    note(by_group_[size], search.group_sizes, search.sure_groups);
+    note(by_lettered_group_[size], search.lettered_sizes, search.sure_lettered);
+    note(by_token_[size], search.token_sizes, search.sure_tokens);
   }
 }
 
@@ -163,15 +183,21 @@ struct Forms::Scan {
  private:
   [[nodiscard]] const char* block_at(size_t offset);
   void classify(size_t offset, Block& block);
+  void skip_digitless();
   void find_cards();
   void find_shapes();
   void try_group(unsigned bit, bool stretches);
+  void try_lettered(size_t group, size_t digits);
   void try_token(unsigned bit, size_t digits);
   void try_form(const Form& form, size_t begin);
+  [[nodiscard]] bool context_possible(size_t begin) const;
   [[nodiscard]] bool stands_alone(const Form& form, size_t begin) const;
   [[nodiscard]] bool joined_before(size_t begin, std::string_view separators) const;
   [[nodiscard]] bool joined_behind(size_t end, std::string_view separators) const;
   [[nodiscard]] bool separators_fit(const Form& form, size_t begin) const;
+  [[nodiscard]] bool lacks_context(const Form& form) const {
+    return form.needs_context && !search.in_context.has(form.type);
+  }
   [[nodiscard]] uint64_t window(uint64_t Block::*mask, std::ptrdiff_t offset) const {
     if (offset >= 0) return shifted(now.*mask, next.*mask, static_cast<unsigned>(offset));
     return shifted(before.*mask, now.*mask, static_cast<unsigned>(block_size + offset));
@@ -215,7 +241,7 @@ void Forms::Scan::run() {
     if (offset >= text.size()) return uint64_t{0};
     return mask_of(block_at(offset), [](__m128i b) { return in_range(b, '0', 10); });
   };
-  const bool shapes = (search.group_sizes | search.token_sizes) != 0;
+  const bool shapes = (search.group_sizes | search.lettered_sizes | search.token_sizes) != 0;
   next.digits = digits_at(0);
   size_t classified = 0;  // Blocks before this offset have their other masks; most text has no digits.
   for (at = 0; at < text.size(); at += block_size) {
@@ -223,7 +249,10 @@ void Forms::Scan::run() {
     now = next;
     next = {};
     next.digits = digits_at(at + block_size);
-    if (now.digits == 0) continue;
+    if (now.digits == 0) {
+      if (next.digits == 0) skip_digitless();
+      continue;
+    }
     if (classified <= at) {
       if (at > 0) classify(at - block_size, before);
       classify(at, now);
@@ -233,6 +262,11 @@ void Forms::Scan::run() {
     if (search.cards) find_cards();
     if (shapes) find_shapes();
   }
+}
+
+// Neither the block at hand nor the next has a digit: on to the last of which both are true.
+void Forms::Scan::skip_digitless() {
+  while (text.size() - at >= 4 * block_size && !has_digit(text.data() + at + 2 * block_size)) at += 2 * block_size;
 }
 
 void Forms::Scan::find_cards() {
@@ -276,13 +310,35 @@ void Forms::Scan::try_group(unsigned bit, bool stretches) {
   const bool letter_behind = begin + digits < text.size() && is_letter(text[begin + digits]);
   const bool letter_before = begin > 0 && is_letter(text[begin - 1]);
   if (!stretches && !letter_behind && !letter_before) return;
-  if ((search.group_sizes >> digits & 1) != 0) {
+  const bool near = context_possible(begin);
+  if (((near ? search.group_sizes : search.sure_groups) >> digits & 1) != 0) {
     for (const uint16_t index : forms.by_group_[digits]) {
       const Form& form = forms.forms_[index];
-      if (begin >= form.lead) try_form(form, begin - form.lead);
+      if (begin >= form.lead && (near || !lacks_context(form))) try_form(form, begin - form.lead);
     }
   }
+  if (letter_before && (search.lettered_sizes >> digits & 1) != 0) try_lettered(begin, digits);
   if (search.token_sizes != 0 && (letter_behind || letter_before)) try_token(bit, digits);
+}
+
+void Forms::Scan::try_lettered(size_t group, size_t digits) {
+  size_t letters = 1;
+  while (letters < std::min(group, shape_size_max) && is_letter(text[group - letters - 1])) letters += 1;
+  const bool near = context_possible(group - letters);
+  if (!near && (search.sure_lettered >> digits & 1) == 0) return;
+  for (const uint16_t index : forms.by_lettered_group_[digits]) {
+    const Form& form = forms.forms_[index];
+    if (form.lead == letters && (near || !lacks_context(form))) try_form(form, group - letters);
+  }
+}
+
+// Only where a letter stands before it in its cell, near enough.
+bool Forms::Scan::context_possible(size_t begin) const {
+  const size_t earliest = begin > context_window_max ? begin - context_window_max : 0;
+  for (size_t i = begin; i > earliest && text[i - 1] != cell_separator; --i) {
+    if (is_letter(text[i - 1]) || static_cast<uint8_t>(text[i - 1]) >= 0x80) return true;
+  }
+  return false;
 }
 
 void Forms::Scan::try_token(unsigned bit, size_t digits) {
@@ -293,6 +349,7 @@ void Forms::Scan::try_token(unsigned bit, size_t digits) {
   const uint64_t ahead = window(&Block::digits, bit) | window(&Block::letters, bit);
   const size_t size = group - begin + std::max(digits, static_cast<size_t>(std::countr_one(ahead)));
   if (size > shape_size_max || (search.token_sizes >> size & 1) == 0) return;
+  if ((search.sure_tokens >> size & 1) == 0 && !context_possible(begin)) return;
   for (const uint16_t index : forms.by_token_[size]) try_form(forms.forms_[index], begin);
 }
 
@@ -354,15 +411,13 @@ void Forms::Scan::try_form(const Form& form, size_t begin) {
     if (wanted != '9' && wanted != 'A' && wanted != 'X') continue;
     value[size++] = form.keeps_case ? text[begin + i] : upper(text[begin + i]);
   }
-  const bool near = form.needs_context && !search.in_context.has(form.type);
-  if (near && begin == 0) return;
   if (!form.check({value.data(), size})) return;
-  if (near && !words.types_before(text, begin).has(form.type)) return;
+  if (lacks_context(form) && !words.types_before(text, begin).has(form.type)) return;
   add_match({begin, begin + form.size, form.type}, first, out);
 }
 
 void Forms::find(std::string_view text, const Search& search, const ContextWords& words, std::vector<Match>& out) const {
-  if (!search.cards && (search.group_sizes | search.token_sizes) == 0) return;
+  if (!search.cards && (search.group_sizes | search.lettered_sizes | search.token_sizes) == 0) return;
   Scan(*this, text, search, words, out).run();
 }
 

@@ -22,7 +22,11 @@ struct Search {
   TypeSet live;                ///< Types to find.
   TypeSet in_context;          ///< Of these, those whose context the column's name already gives.
   uint64_t group_sizes = 0;    ///< Bit n: a shape of a live type begins with a group of n digits.
+  uint64_t lettered_sizes = 0; ///< Bit n: letters and then such a group.
   uint64_t token_sizes = 0;    ///< Bit n: a shape of a live type is a token of n bytes.
+  uint64_t sure_groups = 0;    ///< The same, of shapes that need no context, or have it from the name.
+  uint64_t sure_lettered = 0;
+  uint64_t sure_tokens = 0;
   uint32_t size_min = 0;       ///< No value of a live type is shorter.
   bool cards = false;
 };
@@ -61,7 +65,9 @@ class Forms {
   static Form parse(std::string_view shape);
 
   std::vector<Form> forms_;
-  std::array<std::vector<uint16_t>, 64> by_group_;  // Indexes into forms_, by the size of the first group of digits.
+  // Indexes into forms_, by the size of the first group of digits: where only letters stand before it, and others.
+  std::array<std::vector<uint16_t>, 64> by_group_;
+  std::array<std::vector<uint16_t>, 64> by_lettered_group_;
   std::array<std::vector<uint16_t>, 64> by_token_;  // By the size of the token, for shapes that do not begin clearly.
 };
 
