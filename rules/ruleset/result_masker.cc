@@ -15,6 +15,7 @@
 #include "rules/mask/shadow.h"
 #include "rules/mask/types.h"
 #include "rules/ruleset/cell_writer.h"
+#include "rules/ruleset/json_pieces.h"
 #include "rules/ruleset/ruleset.h"
 #include "rules/ruleset/ruleset_data.h"
 #include "rules/ruleset/scratch.h"
@@ -39,6 +40,7 @@ struct Piece {
   uint32_t map = no_map;     // Where this piece's offsets begin in the shadow's map.
   CellForm form = CellForm::Text;
   bool replaced_by_shadow = false;  // Escapes: offsets of this reading could cut one in two.
+  size_t offset = 0;         // Of this piece in the cell's text.
 };
 
 // Cells that are searched for the same.
@@ -77,7 +79,9 @@ struct ResultMasker::Impl {
   explicit Impl(Scratch& lane_scratch) : scratch(lane_scratch) {}
 
   void scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key);
-  void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
+  void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key, size_t offset = 0);
+  void gather_json(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
+  [[nodiscard]] size_t batch_for(const TypeSet& context);
   void flush(Batch& batch);
   void flush_all();
   void gather_decoded(const Cell& cell, CellForm form, uint64_t key);
@@ -109,6 +113,7 @@ struct ResultMasker::Impl {
   size_t batch_count = 0;
   size_t current = 0;  // The batch of the column at hand.
   Batch shadows;
+  JsonPieces json_pieces;
   std::vector<char> decoded;
   std::vector<Match> matches;
   std::vector<CellHit> hits;
@@ -129,12 +134,12 @@ void ResultMasker::Impl::whole_cell(uint64_t key, const ColumnPlan& column, std:
   entries.push_back({key, 0, offset, arena.size() - offset, CellForm::NullOnHit, {}});
 }
 
-void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key) {
+void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key, size_t offset) {
   Batch& batch = batches[current];
   if (text.size() > batch_size_max) {
     // Alone, and where it stands.
     shadows.search = batch.search;
-    std::vector<Piece> alone{{0, text.size(), key, cell, no_map, form, false}};
+    std::vector<Piece> alone{{0, text.size(), key, cell, no_map, form, false, offset}};
     if (has_special_byte(text)) add_shadows(text, alone);
     scan(text, batch.search, alone, {});
     scan_shadows();
@@ -143,9 +148,46 @@ void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellFor
   if (batch.text.size() + text.size() + 1 > batch_size_max) flush(batch);
   const size_t begin = batch.text.size();
   batch.text.insert(batch.text.end(), text.begin(), text.end());
-  batch.pieces.push_back({begin, batch.text.size(), key, cell, no_map, form, false});
+  batch.pieces.push_back({begin, batch.text.size(), key, cell, no_map, form, false, offset});
   batch.text.push_back(separator);
   gathered += text.size();
+}
+
+// The batch of what is searched for in this context, which the first that needs it makes.
+size_t ResultMasker::Impl::batch_for(const TypeSet& context) {
+  const TypeSet wanted = context & batches[0].search.live;
+  for (size_t i = 0; i < batch_count; ++i) {
+    if (batches[i].search.in_context == wanted) return i;
+  }
+  if (batch_count < searches_max) {
+    batches[batch_count].clear();
+    batches[batch_count].search = detectors->search(batches[0].search.live, wanted);
+    return batch_count++;
+  }
+  // More context can only mask more.
+  Batch& last = batches[batch_count - 1];
+  if (wanted - last.search.in_context != TypeSet{}) {
+    flush(last);
+    last.search = detectors->search(last.search.live, last.search.in_context | wanted);
+  }
+  return batch_count - 1;
+}
+
+// Keys are context for what stands below them. Where no live type asks for context, the text as a whole
+// says as much, and so it does where it is no JSON or too large: there the nearest key is still near.
+void ResultMasker::Impl::gather_json(std::string_view text, const Cell& cell, CellForm form, uint64_t key) {
+  const TypeSet& live = batches[0].search.live;
+  const bool walks = text.size() <= batch_size_max && live.intersects(detectors->contextual());
+  const auto* pieces = walks ? json_pieces.walk(text, *detectors) : nullptr;
+  if (pieces == nullptr) return gather(text, cell, form, key);
+  const size_t column = current;
+  const TypeSet given = batches[column].search.in_context;
+  for (const JsonPiece& piece : *pieces) {
+    if (piece.end - piece.begin < size_min) continue;
+    current = batch_for(given | piece.context);
+    gather(text.substr(piece.begin, piece.end - piece.begin), cell, form, key, piece.begin);
+  }
+  current = column;
 }
 
 void ResultMasker::Impl::gather_decoded(const Cell& cell, CellForm form, uint64_t key) {
@@ -179,7 +221,7 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, u
         return gather_decoded(cell, CellForm::NullOnHit, key);
       case TypeClass::Jsonb:
         if (text.size() <= size_min) return;
-        return gather(text.substr(1), cell, CellForm::JsonbBinary, key);
+        return gather_json(text.substr(1), cell, CellForm::JsonbBinary, key);
       case TypeClass::Text:
       case TypeClass::Bytea: break;
       case TypeClass::Json: break;
@@ -195,7 +237,7 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, u
   switch (type) {
     case TypeClass::Text: return gather(text, cell, CellForm::Text, key);
     case TypeClass::Json:
-    case TypeClass::Jsonb: return gather(text, cell, CellForm::Json, key);
+    case TypeClass::Jsonb: return gather_json(text, cell, CellForm::Json, key);
     case TypeClass::Structured:
     case TypeClass::Opaque: return gather(text, cell, CellForm::Structured, key);
     case TypeClass::Bytea:
@@ -226,7 +268,7 @@ void ResultMasker::Impl::add_shadows(std::string_view text, std::vector<Piece>& 
     const size_t begin = shadows.text.size();
     const auto map = static_cast<uint32_t>(shadows.map.size());
     if (!append_shadow(value, escaped ? Escapes::Json : Escapes::None, shadows.text, shadows.map)) continue;
-    shadows.pieces.push_back({begin, shadows.text.size(), piece.key, piece.cell, map, piece.form, false});
+    shadows.pieces.push_back({begin, shadows.text.size(), piece.key, piece.cell, map, piece.form, false, piece.offset});
     shadows.text.push_back(separator);
     piece.replaced_by_shadow = json && escaped;
     gathered += shadows.text.size() - begin;
@@ -271,7 +313,7 @@ void ResultMasker::Impl::scan(std::string_view text, const Search& search, const
       begin = map[piece.map + begin];
       end = map[piece.map + end];
     }
-    hits.push_back({piece.key, piece.cell, piece.form, begin, end, match.type});
+    hits.push_back({piece.key, piece.cell, piece.form, piece.offset + begin, piece.offset + end, match.type});
   }
 }
 
@@ -308,7 +350,8 @@ void ResultMasker::Impl::sort_entries() {
 
 void ResultMasker::Impl::gather_form(std::string_view text, CellForm form, uint64_t key) {
   const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};
-  if (form == CellForm::JsonbBinary) return gather(text.substr(1), cell, form, key);
+  if (form == CellForm::JsonbBinary) return gather_json(text.substr(1), cell, form, key);
+  if (form == CellForm::Json) return gather_json(text, cell, form, key);
   if (form != CellForm::HexBytea) return gather(text, cell, form, key);
   decoded.clear();
   const bool hex = append_unhexed(text, decoded);
