@@ -10,6 +10,7 @@
 
 #include "rules/compile/patterns.h"
 #include "rules/compile/rule_reader.h"
+#include "rules/compile/type_reader.h"
 #include "rules/compile/yaml.h"
 #include "rules/packs/packs.h"
 #include "rules/ruleset/ruleset_data.h"
@@ -20,7 +21,7 @@ namespace {
 constexpr uint32_t language_version = 1;
 constexpr size_t list_items_max = 10'000;
 
-const YamlKeys file_keys{{"version", "mode", "lists", "use", "override", "rules"}, {"include", "tests"}};
+const YamlKeys file_keys{{"version", "mode", "lists", "types", "use", "override", "rules"}, {"include", "tests"}};
 const YamlKeys pack_keys{{"description", "rules"}, {}};
 const std::vector<std::string_view> modes{"enforce", "alert"};
 
@@ -31,11 +32,13 @@ struct Document {
 };
 
 struct Compilation {
-  const CompileContext& context;
+  const CompileContext& outside;
+  DataTypes types;
   YamlLists lists;
   std::vector<ReadRule> rules;
   std::map<std::string, std::string, std::less<>> places;  // Of each id.
   std::vector<std::string> warnings;
+  [[nodiscard]] RuleContext context() const { return {outside, types}; }
 };
 
 // Hears everything and keeps nothing.
@@ -99,7 +102,7 @@ void add_rules(const YAML::Node& rules, bool alert, YamlFile& file, Compilation&
     return file.fail(rules.Mark(), fmt::format("expected a list of rules, found {}", describe(rules)));
   }
   for (const auto& node : rules) {
-    ReadRule read = read_rule(node, out.context, file, out.warnings);
+    ReadRule read = read_rule(node, out.context(), file, out.warnings);
     if (file.failed()) return;
     if (alert && read.rule.kind != RuleKind::Session) read.rule.alert = true;
     if (alert && read.rule.kind == RuleKind::Session) read.enabled = false;
@@ -110,19 +113,19 @@ void add_rules(const YAML::Node& rules, bool alert, YamlFile& file, Compilation&
 
 // The rules of one pack under the name `as`, as `changes` (an item of `use:`, or null) wants them. Complaints
 // go to the operator's file: what ships is tried by tests.
-void add_pack(const Pack& pack, const std::string& as, const YamlMap* changes, const YAML::Mark& mark, bool alert,
+void add_pack(const RulePack& pack, const std::string& as, const YamlMap* changes, const YAML::Mark& mark, bool alert,
               YamlFile& file, Compilation& out) {
   YamlFile pack_file("pack " + std::string(pack.name));
   const YamlMap map(YAML::Load(std::string(pack.text)), "a pack", pack_keys, pack_file);
   if (pack_file.failed()) return file.fail(mark, pack_file.first());
   for (const auto& node : map["rules"]) {
-    ReadRule read = read_rule(node, out.context, pack_file, out.warnings);
+    ReadRule read = read_rule(node, out.context(), pack_file, out.warnings);
     if (pack_file.failed()) return file.fail(mark, pack_file.first());
     read.rule.id = as + "/" + read.rule.id;
     read.mark = mark;
     read.place = file.at(mark, "");
     read.place.resize(read.place.size() - 2);
-    if (changes != nullptr) change_rule(*changes, read, out.context, file);
+    if (changes != nullptr) change_rule(*changes, read, out.context(), file);
     if (alert && read.rule.kind != RuleKind::Session) read.rule.alert = true;
     if (alert && read.rule.kind == RuleKind::Session) read.enabled = false;
     add_rule(std::move(read), file, out);
@@ -132,7 +135,7 @@ void add_pack(const Pack& pack, const std::string& as, const YamlMap* changes, c
 
 void use_pack(const YAML::Node& item, bool alert, YamlFile& file, Compilation& out) {
   std::vector<std::string_view> known;
-  for (const Pack& pack : shipped_packs()) known.push_back(pack.name);
+  for (const RulePack& pack : shipped_packs()) known.push_back(pack.name);
   std::optional<YamlMap> changes;
   YAML::Node name = item;
   if (item.IsMap()) {
@@ -171,7 +174,7 @@ void override_rules(const YAML::Node& node, YamlFile& file, Compilation& out) {
     }
     const YamlMap map(entry.second, "an override", change_keys(false), file);
     if (file.failed()) return;
-    change_rule(map, *at, out.context, file);
+    change_rule(map, *at, out.context(), file);
     if (file.failed()) return;
   }
 }
@@ -201,7 +204,7 @@ void add_file(const YamlMap& map, YamlFile& file, Compilation& out) {
     const auto mode = read_choice(map["mode"], modes, file);
     alert = mode && modes[*mode] == "alert";
   }
-  if (!map.has("rules") && !map.has("use") && !map.has("override") && !map.has("lists")) {
+  if (!map.has("rules") && !map.has("use") && !map.has("override") && !map.has("lists") && !map.has("types")) {
     return file.fail(map.mark(), "expected rules, found none");
   }
   if (map.has("use")) {
@@ -228,6 +231,7 @@ Expected<void> read_files(const std::vector<Document>& documents, Compilation& o
     return {};
   };
   auto read = round("lists", [&](const YamlMap& map, YamlFile& file) { add_lists(map["lists"], file, out); });
+  if (read) read = round("types", [&](const YamlMap& map, YamlFile& file) { add_types(map["types"], file, out.types); });
   if (read) read = round("", [&](const YamlMap& map, YamlFile& file) { add_file(map, file, out); });
   if (read) read = round("override", [&](const YamlMap& map, YamlFile& file) { override_rules(map["override"], file, out); });
   return read;
@@ -254,7 +258,7 @@ Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> fil
     if (!node) return std::unexpected(node.error());
     documents.push_back({source.path, *node});
   }
-  Compilation compilation{.context = context};
+  Compilation compilation{.outside = context};
   if (auto read = read_files(documents, compilation); !read) return std::unexpected(read.error());
 
   auto data = std::make_unique<CompiledRuleSet>();
@@ -272,7 +276,9 @@ Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> fil
     if (!compiled) return std::unexpected(compiled.error());
     data->patterns[i] = std::move(*compiled);
   }
-  auto detectors = Detectors::make();
+  TypeSet used;
+  for (const Rule& rule : data->rules) used |= rule.result.types;
+  auto detectors = Detectors::make(compilation.types, used);
   if (!detectors) return std::unexpected(detectors.error());
   data->generation = generation;
   data->hash = hash_of(files);

@@ -18,9 +18,8 @@ const std::vector<std::string_view> operators{  // By MaskOperator.
     "redact", "replace", "mask", "null", "keep"};
 const std::vector<std::string_view> later_operators{"hash", "tokenize", "fpe", "encrypt", "noise", "date_shift", "generalize"};
 const std::vector<std::string_view> later_types{
-    "PHONE_NUMBER", "IP_ADDRESS", "MAC_ADDRESS", "URL",        "PERSON",    "DATE_TIME",   "IBAN_CODE", "CRYPTO",
-    "LOCATION",     "NRP",        "US_PASSPORT", "US_ITIN",    "UK_NHS",    "IN_AADHAAR",  "IN_PAN",    "US_BANK_NUMBER",
-    "MEDICAL_LICENSE", "US_DRIVER_LICENSE",      "ES_NIF",     "IT_FISCAL_CODE", "PL_PESEL", "SG_NRIC_FIN", "AU_TFN"};
+    "PHONE_NUMBER", "IP_ADDRESS", "MAC_ADDRESS", "URL",            "PERSON",           "DATE_TIME",
+    "LOCATION",     "NRP",        "US_PASSPORT", "US_BANK_NUMBER", "US_DRIVER_LICENSE"};
 
 constexpr size_t new_value_size_max = 64;
 
@@ -33,22 +32,27 @@ bool has(const std::vector<std::string_view>& words, std::string_view word) {
 
 std::string one_of(const std::vector<std::string_view>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
-void read_types(const YAML::Node& node, TypeSet& types, YamlFile& file) {
+void read_types(const YAML::Node& node, const DataTypes& table, TypeSet& types, YamlFile& file) {
+  constexpr std::string_view pack_prefix = "pack:";
   std::vector<std::string_view> known;
-  for (const auto& spec : data_type_specs) known.push_back(spec.name);
+  table.all().each([&](DataType type) { known.push_back(table.spec(type).id); });
   for (const YamlText& word : read_texts(node, "data types", file)) {
-    const auto type = data_type(word.text);
-    if (type) {
+    if (word.text.starts_with(pack_prefix)) {
+      const auto pack = table.pack(std::string_view(word.text).substr(pack_prefix.size()));
+      if (!pack) {
+        return file.fail(word.mark, fmt::format("expected pack:pii, pack:financial, pack:health or pack:secrets, found \"{}\"", word.text));
+      }
+      types |= *pack;
+    } else if (const auto type = table.find(word.text)) {
       types.add(*type);
     } else if (has(later_types, word.text)) {
       file.fail(word.mark, fmt::format("data type \"{}\" is not available in this version", word.text));
     } else {
-      file.fail(word.mark, fmt::format("expected a data type ({}), found \"{}\"{}", one_of(known), word.text,
-                                         suggestion(word.text, known)));
+      file.fail(word.mark, fmt::format("expected a data type (`sluice rules types` lists them), found \"{}\"{}", word.text,
+                                       suggestion(word.text, known)));
     }
   }
 }
-
 
 // In JSON, XML and array text it must not mean anything.
 void read_new_value(const YAML::Node& node, ResultRule& result, YamlFile& file) {
@@ -65,7 +69,7 @@ void read_new_value(const YAML::Node& node, ResultRule& result, YamlFile& file) 
 
 }  // namespace
 
-void read_mask(const YAML::Node& node, ResultRule& result, YamlFile& file) {
+void read_mask(const YAML::Node& node, ResultRule& result, const DataTypes& types, YamlFile& file) {
   const YamlMap map(node, "mask", mask_keys, file);
   if (file.failed()) return;
   MaskSpec& mask = result.mask;
@@ -104,14 +108,12 @@ void read_mask(const YAML::Node& node, ResultRule& result, YamlFile& file) {
     }
     mask.masking_char = text[0];
   }
-  for (size_t i = 0; i < data_type_count; ++i) {
-    const auto type = static_cast<DataType>(i);
-    const auto& spec = data_type_specs[i];
-    if (!result.types.has(type) || mask.keep_first + mask.keep_last <= spec.keep_max) continue;
+  result.types.each([&](DataType type) {
+    const DataTypeSpec& spec = types.spec(type);
+    if (mask.keep_first + mask.keep_last <= spec.keep_max) return;
     file.fail(map.mark(), fmt::format("expected keep_first + keep_last of at most {} for {}, found {}: what is kept "
-                                        "would tell the value", spec.keep_max, spec.name,
-                                        mask.keep_first + mask.keep_last));
-  }
+                                      "would tell the value", spec.keep_max, spec.id, mask.keep_first + mask.keep_last));
+  });
 }
 
 std::vector<ColumnPattern> read_columns(const YAML::Node& node, YamlFile& file) {
@@ -127,7 +129,7 @@ std::vector<ColumnPattern> read_columns(const YAML::Node& node, YamlFile& file) 
   return columns;
 }
 
-void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file) {
+void read_result(const YamlMap& rule_map, ReadRule& out, const DataTypes& types, YamlFile& file) {
   const YamlMap map(rule_map["result"], "result", result_keys, file);
   if (file.failed()) return;
   out.rule.kind = RuleKind::Result;
@@ -136,7 +138,7 @@ void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file) {
     return file.fail(map.mark(), fmt::format("expected exactly one of types and columns, found {}",
                                                map.has("types") ? "both" : "neither"));
   }
-  if (map.has("types")) read_types(map["types"], rule.types, file);
+  if (map.has("types")) read_types(map["types"], types, rule.types, file);
   if (map.has("columns")) rule.columns = read_columns(map["columns"], file);
   if (map.has("inference")) {
     if (!map.has("columns")) {
@@ -154,7 +156,7 @@ void read_result(const YamlMap& rule_map, ReadRule& out, YamlFile& file) {
   if (!rule_map.has("mask")) {
     return file.fail(rule_map.key_mark("result"), "expected mask beside result, found none");
   }
-  read_mask(rule_map["mask"], rule, file);
+  read_mask(rule_map["mask"], rule, types, file);
 }
 
 }  // namespace sluice::rules

@@ -22,16 +22,16 @@ const YamlKeys override_keys{{"enabled", "target", "when", "except", "mode", "ve
 const std::vector<std::string_view> modes{"enforce", "alert"};
 const std::vector<std::string_view> booleans{"false", "true"};
 
-void read_target(const YAML::Node& node, Rule& rule, const CompileContext& context, YamlFile& file) {
+void read_target(const YAML::Node& node, Rule& rule, const RuleContext& context, YamlFile& file) {
   rule.target = read_text(node, "a target's name", file);
-  const std::vector<std::string_view> known(context.targets.begin(), context.targets.end());
+  const std::vector<std::string_view> known(context.outside.targets.begin(), context.outside.targets.end());
   if (std::ranges::find(known, rule.target) != known.end()) return;
   file.fail(node.Mark(), fmt::format("expected the name of a target ({}), found {}{}", fmt::join(known, ", "),
                                      describe(node), suggestion(rule.target, known)));
 }
 
 // The keys that say for whom, where and how firmly.
-void read_reach(const YamlMap& map, Rule& rule, const CompileContext& context, YamlFile& file) {
+void read_reach(const YamlMap& map, Rule& rule, const RuleContext& context, YamlFile& file) {
   if (map.has("target")) read_target(map["target"], rule, context, file);
   if (map.has("when")) rule.when = read_who(map["when"], "when", file);
   if (map.has("except")) rule.except = read_who(map["except"], "except", file);
@@ -86,7 +86,7 @@ bool is_id(std::string_view text) {
   return !text.empty() && text.size() <= id_size_max && std::ranges::all_of(text, fits);
 }
 
-ReadRule read_rule(const YAML::Node& node, const CompileContext& context, YamlFile& file,
+ReadRule read_rule(const YAML::Node& node, const RuleContext& context, YamlFile& file,
                    std::vector<std::string>& warnings) {
   ReadRule out;
   const YamlMap map(node, "a rule", rule_keys, file);
@@ -101,7 +101,7 @@ ReadRule read_rule(const YAML::Node& node, const CompileContext& context, YamlFi
   } else if (map.has("statement")) {
     read_statement(map, out, file, warnings);
   } else if (map.has("result")) {
-    read_result(map, out, file);
+    read_result(map, out, context.types, file);
   } else {
     read_session(map, out, file);
   }
@@ -110,7 +110,7 @@ ReadRule read_rule(const YAML::Node& node, const CompileContext& context, YamlFi
 
 const YamlKeys& change_keys(bool of_pack) { return of_pack ? use_keys : override_keys; }
 
-void change_rule(const YamlMap& map, ReadRule& out, const CompileContext& context, YamlFile& file) {
+void change_rule(const YamlMap& map, ReadRule& out, const RuleContext& context, YamlFile& file) {
   Rule& rule = out.rule;
   const bool of_pack = map.has("pack");
   read_reach(map, rule, context, file);
@@ -137,7 +137,7 @@ void change_rule(const YamlMap& map, ReadRule& out, const CompileContext& contex
   }
   if (rule.kind == RuleKind::Statement) read_words(map, rule.statement, file);
   if (!map.has("mask")) return;
-  if (rule.kind == RuleKind::Result) return read_mask(map["mask"], rule.result, file);
+  if (rule.kind == RuleKind::Result) return read_mask(map["mask"], rule.result, context.types, file);
   if (!of_pack) file.fail(map.key_mark("mask"), fmt::format("expected mask for a rule on results, found it for {}", rule.id));
 }
 

@@ -1,50 +1,146 @@
-// The sensitive data types that this version finds by value.
+// The kinds of sensitive data that are found by value: those that ship, and those that a rule set adds.
 #pragma once
+#include <array>
+#include <bit>
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
+#include <vector>
+
+#include "base/error.h"
 
 namespace sluice::rules {
 
-/// Named as presidio names them.
-enum class DataType : uint8_t { CreditCard, EmailAddress, UsSsn, Count_ };
+/// An index into a DataTypes: shipped types first, in the order of their table, a rule set's own behind.
+enum class DataType : uint16_t { CreditCard, EmailAddress, UsSsn, None = UINT16_MAX };
 
-inline constexpr size_t data_type_count = static_cast<size_t>(DataType::Count_);
-
-struct DataTypeSpec {
-  std::string_view name;
-  uint32_t size_min;  ///< No value of the type has fewer bytes.
-  /// keep_first + keep_last of a mask may be no more: what is kept must not be a value of the type, nor
-  /// nearly all of one.
-  uint32_t keep_max;
-};
-
-inline constexpr DataTypeSpec data_type_specs[data_type_count] = {
-    {"CREDIT_CARD", 13, 10},   // PCI DSS 4.0 requirement 3.4: at most the first six and the last four.
-    {"EMAIL_ADDRESS", 6, 5},   // a@b.co
-    {"US_SSN", 11, 4},
-};
-
-[[nodiscard]] constexpr const DataTypeSpec& spec_of(DataType type) { return data_type_specs[static_cast<size_t>(type)]; }
-
-[[nodiscard]] constexpr std::optional<DataType> data_type(std::string_view name) {
-  for (size_t i = 0; i < data_type_count; ++i) {
-    if (data_type_specs[i].name == name) return static_cast<DataType>(i);
-  }
-  return std::nullopt;
-}
+inline constexpr size_t data_types_max = 256;
 
 /// A set of data types. Plain value.
 class TypeSet {
  public:
-  constexpr void add(DataType t) { bits_ |= bit(t); }
-  [[nodiscard]] constexpr bool has(DataType t) const { return (bits_ & bit(t)) != 0; }
-  [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
+  constexpr void add(DataType t) { words_[index(t) / 64] |= bit(t); }
+  [[nodiscard]] constexpr bool has(DataType t) const { return (words_[index(t) / 64] & bit(t)) != 0; }
+  [[nodiscard]] constexpr bool empty() const { return (words_[0] | words_[1] | words_[2] | words_[3]) == 0; }
+  [[nodiscard]] constexpr size_t count() const {
+    size_t count = 0;
+    for (const uint64_t word : words_) count += static_cast<size_t>(std::popcount(word));
+    return count;
+  }
+  [[nodiscard]] constexpr bool intersects(const TypeSet& other) const { return !(*this & other).empty(); }
+  constexpr TypeSet& operator|=(const TypeSet& other) {
+    for (size_t i = 0; i < words_.size(); ++i) words_[i] |= other.words_[i];
+    return *this;
+  }
+  friend constexpr TypeSet operator|(TypeSet a, const TypeSet& b) { return a |= b; }
+  friend constexpr TypeSet operator&(TypeSet a, const TypeSet& b) {
+    for (size_t i = 0; i < a.words_.size(); ++i) a.words_[i] &= b.words_[i];
+    return a;
+  }
+  /// What `a` has and `b` has not.
+  friend constexpr TypeSet operator-(TypeSet a, const TypeSet& b) {
+    for (size_t i = 0; i < a.words_.size(); ++i) a.words_[i] &= ~b.words_[i];
+    return a;
+  }
+  /// Calls `visit` with each type, rising.
+  template <typename Visit>
+  void each(Visit visit) const {
+    for (size_t word = 0; word < words_.size(); ++word) {
+      for (uint64_t rest = words_[word]; rest != 0; rest &= rest - 1) {
+        visit(static_cast<DataType>(word * 64 + static_cast<size_t>(std::countr_zero(rest))));
+      }
+    }
+  }
   bool operator==(const TypeSet&) const = default;
 
  private:
-  static constexpr uint32_t bit(DataType t) { return uint32_t{1} << static_cast<uint8_t>(t); }
-  uint32_t bits_ = 0;
+  static constexpr size_t index(DataType t) { return static_cast<size_t>(t) % data_types_max; }
+  static constexpr uint64_t bit(DataType t) { return uint64_t{1} << (index(t) % 64); }
+  std::array<uint64_t, data_types_max / 64> words_{};
 };
+
+enum class Pack : uint8_t { Pii, Financial, Health, Secrets };
+[[nodiscard]] std::string_view name_of(Pack pack);
+
+/// Which machinery finds a type's values.
+enum class Engine : uint8_t {
+  Cards,    ///< Digits in any grouping: find_cards_in_run().
+  Forms,    ///< Fixed shapes of digits and letters: rules/detect/forms.h.
+  Trigger,  ///< A short Hyperscan expression, then code: rules/detect/triggers.h.
+  Pattern,  ///< A rule set's own expression, with the start of its match.
+};
+
+/// Judges a value without its separators, letters in upper case. Pure.
+using Check = bool (*)(std::string_view value);
+
+struct Trigger;  // rules/detect/secrets.h
+
+/// Lists are words with a bar between them: `a|b`. Views last as long as the DataTypes they came from.
+struct DataTypeSpec {
+  std::string_view id;       ///< As presidio names it, secrets as gitleaks does.
+  std::string_view aliases;  ///< As other tools name it.
+  Pack pack = Pack::Pii;
+  Engine engine = Engine::Forms;
+  /// For Forms: see forms.h. For Pattern: the expression.
+  std::string_view shape;
+  Check check = nullptr;
+  /// For Trigger.
+  const Trigger* trigger = nullptr;
+  /// Lower-case words, those of several words joined: `socialsecurity`.
+  std::string_view context;
+  bool needs_context = false;  ///< Found only where one of the context words stands (every form of it).
+  std::string_view examples;   ///< Each is found whole, beside a context word where one is needed.
+  std::string_view negatives;  ///< In none of these is anything found, context or not.
+  uint32_t size_min = 0;       ///< No value of the type has fewer bytes ...
+  uint32_t size_max = 0;       ///< ... or more.
+  /// keep_first + keep_last of a mask may be no more: what is kept must not be a value of the type, nor
+  /// nearly all of one.
+  uint32_t keep_max = 0;
+};
+
+/// The parts of a list.
+[[nodiscard]] std::vector<std::string_view> parts_of(std::string_view list);
+
+/// A type of a rule set's own.
+struct UserType {
+  std::string id;
+  std::string pattern;    ///< A Hyperscan expression; the longest match is the value.
+  std::string validator;  ///< One of validator_names(), or empty: every match is a value.
+  uint32_t size_max = 256;
+  uint32_t keep_max = 0;
+  std::vector<std::string> context;
+  bool needs_context = false;
+  std::vector<std::string> examples;
+  std::vector<std::string> negatives;
+};
+
+/// The table of types. Copies share what was added before; adding to one does not change another.
+class DataTypes {
+ public:
+  DataTypes() = default;  ///< What ships.
+  [[nodiscard]] static const DataTypes& shipped();
+
+  [[nodiscard]] size_t size() const;
+  [[nodiscard]] const DataTypeSpec& spec(DataType type) const;
+  /// By id, or by an alias, in any case.
+  [[nodiscard]] std::optional<DataType> find(std::string_view name) const;
+  /// Every type of a pack; nullopt: no such pack.
+  [[nodiscard]] std::optional<TypeSet> pack(std::string_view name) const;
+  [[nodiscard]] TypeSet all() const;
+
+  /// Refuses, with a sentence: an id that is taken, an expression that Hyperscan rejects or that matches
+  /// nothing at all, an unknown validator, an example that is not found, a negative that is.
+  Expected<DataType> add(const UserType& type);
+
+ private:
+  struct Owned;
+  std::vector<std::shared_ptr<const Owned>> own_;
+};
+
+/// What a UserType's validator may be.
+[[nodiscard]] std::vector<std::string_view> validator_names();
 
 }  // namespace sluice::rules

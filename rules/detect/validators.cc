@@ -92,23 +92,6 @@ size_t find_cards_in_run(std::string_view text, size_t at, std::vector<Match>& o
   return end;
 }
 
-std::optional<Match> ssn_at(std::string_view text, size_t at) {
-  if (at > text.size() || text.size() - at < ssn_size) return std::nullopt;
-  const auto value = text.substr(at, ssn_size);
-  for (const size_t i : {0, 1, 2, 4, 5, 7, 8, 9, 10}) {
-    if (!is_digit(value[i])) return std::nullopt;
-  }
-  if (!is_separator(value[3]) || value[6] != value[3]) return std::nullopt;
-  if (at > 0 && (is_digit(text[at - 1]) || (text[at - 1] == '-' && joins(text, at - 1)))) return std::nullopt;
-  const size_t end = at + ssn_size;
-  if (digit_at(text, end) || (end < text.size() && text[end] == '-' && joins(text, end))) return std::nullopt;
-
-  const auto area = value.substr(0, 3);
-  if (area == "000" || area == "666" || area[0] == '9') return std::nullopt;
-  if (value.substr(4, 2) == "00" || value.substr(7, 4) == "0000") return std::nullopt;
-  return Match{at, end, DataType::UsSsn};
-}
-
 std::optional<Match> email_at(std::string_view text, size_t at) {
   if (at >= text.size() || text[at] != '@') return std::nullopt;
 

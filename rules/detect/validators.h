@@ -1,5 +1,5 @@
-// From "something is here" to "this is one": the checks behind each trigger. Pure, no allocation but
-// in the caller's vector. All take the text around the trigger, so that neighbours are judged too.
+// Card numbers and mail addresses, whose shape is not fixed. Pure, no allocation but in the caller's
+// vector. All take the text around the place, so that neighbours are judged too.
 #pragma once
 #include <cstddef>
 #include <optional>
@@ -14,13 +14,12 @@ namespace sluice::rules {
 struct Match {
   size_t begin = 0;
   size_t end = 0;
-  DataType type = DataType::Count_;
+  DataType type = DataType::None;
   bool operator==(const Match&) const = default;
 };
 
 inline constexpr size_t card_digits_min = 13;
 inline constexpr size_t card_digits_max = 19;
-inline constexpr size_t ssn_size = 11;
 inline constexpr size_t email_local_max = 64;    // RFC 5321 section 4.5.3.1.
 inline constexpr size_t email_size_max = 254;    // RFC 3696 erratum 1690.
 
@@ -30,10 +29,6 @@ inline constexpr size_t email_size_max = 254;    // RFC 3696 erratum 1690.
 /// with 3-6, or 2221-2720 (ISO/IEC 7812 as issued to payment cards); passes Luhn; is not one digit
 /// repeated. Numbers that overlap come as one match: masking only one would leave the other readable.
 size_t find_cards_in_run(std::string_view text, size_t at, std::vector<Match>& out);
-
-/// `at`: where ddd-dd-dddd (or with spaces) begins. Refuses areas 000, 666, 9xx, group 00, serial 0000
-/// (never issued), and what stands in a longer row of digits and dashes.
-[[nodiscard]] std::optional<Match> ssn_at(std::string_view text, size_t at);
 
 /// `at`: an '@'. The local part is what stands before it, the last 64 bytes at most; the domain needs a
 /// dot and ends at the last label that can be a top-level domain (two letters or more, or xn--…).

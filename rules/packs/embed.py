@@ -16,9 +16,9 @@ output.write_text(
     '#include "rules/packs/packs.h"\n\n'
     "#include <array>\n\n"
     "namespace sluice::rules {\nnamespace {\n\n"
-    f"constexpr auto packs = std::to_array<Pack>({{\n{rows}}});\n\n"
+    f"constexpr auto packs = std::to_array<RulePack>({{\n{rows}}});\n\n"
     "}  // namespace\n\n"
-    "std::span<const Pack> shipped_packs() { return packs; }\n\n"
+    "std::span<const RulePack> shipped_packs() { return packs; }\n\n"
     "}  // namespace sluice::rules\n",
     encoding="utf-8",
 )

@@ -6,12 +6,12 @@
 
 namespace sluice::rules {
 
-struct Pack {
+struct RulePack {
   std::string_view name;
   std::string_view text;  ///< YAML: `description` and `rules`, as compile() reads them.
 };
 
 /// By name, rising. Static.
-[[nodiscard]] std::span<const Pack> shipped_packs();
+[[nodiscard]] std::span<const RulePack> shipped_packs();
 
 }  // namespace sluice::rules

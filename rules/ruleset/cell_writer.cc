@@ -19,7 +19,7 @@ struct Range {
 
 // Takes the hits that overlap off the front as one range. Two rules that meet in the same bytes show
 // nothing of them: what one keeps is what the other hides.
-Range take_range(std::span<const CellHit>& hits, const std::array<MaskSpec, data_type_count>& specs) {
+Range take_range(std::span<const CellHit>& hits, std::span<const MaskSpec> specs) {
   Range range{hits[0].begin, hits[0].end, specs[static_cast<size_t>(hits[0].type)]};
   DataType type = hits[0].type;
   hits = hits.subspan(1);

@@ -1,6 +1,5 @@
 // The hits of one cell to its new value. For ResultMasker only.
 #pragma once
-#include <array>
 #include <span>
 #include <vector>
 
@@ -30,12 +29,13 @@ struct CellHit {
   CellForm form = CellForm::Text;
   size_t begin = 0;     ///< In the cell's text as its form says.
   size_t end = 0;
-  DataType type = DataType::Count_;
+  DataType type = DataType::None;
 };
 
 class CellWriter {
  public:
-  CellWriter(const std::array<MaskSpec, data_type_count>& specs, std::vector<char>& out) : specs_(specs), out_(out) {}
+  /// `specs`: by data type.
+  CellWriter(std::span<const MaskSpec> specs, std::vector<char>& out) : specs_(specs), out_(out) {}
 
   /// Appends the new value of the cell. `hits`: one or more of one cell, by rising begin. False: the
   /// cell becomes NULL, and nothing was appended.
@@ -45,7 +45,7 @@ class CellWriter {
   void write_text(std::string_view text, std::span<const CellHit> hits, std::vector<char>& out) const;
   void write_json(std::string_view text, std::span<const CellHit> hits) const;
 
-  const std::array<MaskSpec, data_type_count>& specs_;
+  std::span<const MaskSpec> specs_;
   std::vector<char>& out_;
   std::vector<char> bytes_;   // Of a bytea, decoded.
   std::vector<char> masked_;

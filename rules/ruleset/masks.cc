@@ -174,7 +174,7 @@ void BoundRules::add_alerts(const Facts& facts, const Catalog* catalog, Alerts& 
 
 Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) const {
   using enum StatementKind;
-  if (!masks_live()) return nothing_against;
+  if (!value_masks_ && !column_masks_) return nothing_against;
   // CopyData is not looked into: no mask can be carried, so none may be needed.
   if (facts.kinds.has(CopyOut)) return unmaskable(copy_message, copy_hint);
   if (!column_masks_) return nothing_against;
@@ -263,9 +263,44 @@ ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, con
     }
   }
   const bool number = type == TypeClass::Integer || type == TypeClass::Numeric || type == TypeClass::NullOnHit;
-  const bool looked_at = value_masks_ && type != TypeClass::Skip && (!number || value_types_.has(DataType::CreditCard));
+  const bool may_hold = !number || value_types_.has(DataType::CreditCard) || !context_of(column, catalog).empty();
+  const bool looked_at = !value_types_.empty() && type != TypeClass::Skip && may_hold;
   plan.action = looked_at ? CellAction::Scan : CellAction::Pass;
   return plan;
+}
+
+bool BoundRules::wants_catalog() const {
+  return column_masks_ || alerts_of_columns() || value_types_.intersects(set_->data().detectors->contextual());
+}
+
+// The name the client sees, and the column's own, which an alias would hide.
+TypeSet BoundRules::context_of(const ResultColumn& column, const Catalog* catalog) const {
+  const Detectors& detectors = *set_->data().detectors;
+  if (!value_types_.intersects(detectors.contextual())) return {};
+  TypeSet types = detectors.context_of(column.name);
+  if (catalog != nullptr && column.table_oid != 0) {
+    const auto relation = catalog->relations.find(column.table_oid);
+    if (relation != catalog->relations.end()) {
+      const auto its = std::ranges::find(relation->second.columns, column.attribute, &CatalogColumn::attribute);
+      if (its != relation->second.columns.end()) types |= detectors.context_of(its->name);
+    }
+  }
+  return types & value_types_;
+}
+
+uint16_t BoundRules::search_for(const TypeSet& context, MaskPlan& plan) const {
+  if (context.empty()) return 0;
+  if (plan.searches.empty()) plan.searches.push_back(search_);
+  const auto same = std::ranges::find(plan.searches, context, &Search::in_context);
+  if (same != plan.searches.end()) return static_cast<uint16_t>(same - plan.searches.begin());
+  const Detectors& detectors = *set_->data().detectors;
+  if (plan.searches.size() < searches_max) {
+    plan.searches.push_back(detectors.search(value_types_, context));
+  } else {
+    // More context can only mask more.
+    plan.searches.back() = detectors.search(value_types_, plan.searches.back().in_context | context);
+  }
+  return static_cast<uint16_t>(plan.searches.size() - 1);
 }
 
 MaskPlan BoundRules::plan(const ResultShape& shape, bool tainted, const Catalog* catalog) const {
@@ -274,7 +309,9 @@ MaskPlan BoundRules::plan(const ResultShape& shape, bool tainted, const Catalog*
   plan.passes_all = true;
   for (const ResultColumn& column : shape) {
     plan.columns.push_back(plan_column(column, tainted, catalog));
-    plan.passes_all &= plan.columns.back().action == CellAction::Pass;
+    ColumnPlan& planned = plan.columns.back();
+    plan.passes_all &= planned.action == CellAction::Pass;
+    if (planned.action == CellAction::Scan) planned.search = search_for(context_of(column, catalog), plan);
   }
   return plan;
 }

@@ -15,6 +15,7 @@
 #include "rules/mask/shadow.h"
 #include "rules/mask/types.h"
 #include "rules/ruleset/cell_writer.h"
+#include "rules/ruleset/json_pieces.h"
 #include "rules/ruleset/ruleset.h"
 #include "rules/ruleset/ruleset_data.h"
 #include "rules/ruleset/scratch.h"
@@ -39,12 +40,15 @@ struct Piece {
   uint32_t map = no_map;     // Where this piece's offsets begin in the shadow's map.
   CellForm form = CellForm::Text;
   bool replaced_by_shadow = false;  // Escapes: offsets of this reading could cut one in two.
+  size_t offset = 0;         // Of this piece in the cell's text.
 };
 
+// Cells that are searched for the same.
 struct Batch {
+  Search search;
   std::vector<char> text;
   std::vector<Piece> pieces;
-  std::vector<uint32_t> map;
+  std::vector<uint32_t> map;   // Of shadows.
   void clear() {
     text.clear();
     pieces.clear();
@@ -75,14 +79,20 @@ struct ResultMasker::Impl {
   explicit Impl(Scratch& lane_scratch) : scratch(lane_scratch) {}
 
   void scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key);
-  void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
+  void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key, size_t offset = 0);
+  void gather_json(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
+  [[nodiscard]] size_t batch_for(const TypeSet& context);
+  void flush(Batch& batch);
+  void flush_all();
   void gather_decoded(const Cell& cell, CellForm form, uint64_t key);
   void gather_binary(const Cell& cell, uint64_t key);
-  void flush();
   void add_shadows(std::string_view text, std::vector<Piece>& pieces);
-  void scan(std::string_view text, const std::vector<Piece>& pieces, const std::vector<uint32_t>& map);
+  void scan_shadows();
+  void scan(std::string_view text, const Search& search, const std::vector<Piece>& pieces,
+            const std::vector<uint32_t>& map);
   void whole_cell(uint64_t key, const ColumnPlan& column, std::string_view value);
   void null_cell(uint64_t key);
+  void unreadable(uint64_t key);
   void gather_form(std::string_view text, CellForm form, uint64_t key);
   void write_hits(size_t reading);
   void write_cell(std::span<const CellHit> cell_hits, CellWriter& writer, size_t reading);
@@ -96,13 +106,15 @@ struct ResultMasker::Impl {
   Scratch& scratch;
   const MaskPlan* plan = nullptr;
   const Detectors* detectors = nullptr;
-  TypeSet live;
-  std::array<MaskSpec, data_type_count> specs{};
+  std::span<const MaskSpec> specs;
   size_t size_min = 0;  // Shorter text holds no value of a live type.
 
   size_t rows = 0;
-  Batch batch;
+  std::array<Batch, searches_max> batches;
+  size_t batch_count = 0;
+  size_t current = 0;  // The batch of the column at hand.
   Batch shadows;
+  JsonPieces json_pieces;
   std::vector<char> decoded;
   std::vector<Match> matches;
   std::vector<CellHit> hits;
@@ -110,7 +122,14 @@ struct ResultMasker::Impl {
   std::array<std::vector<char>, readings_max> arenas;  // Values, by the reading that wrote them.
   std::vector<uint32_t> row_starts;  // Index into entries of each row's first, and one more; empty: no entries.
   uint64_t gathered = 0;
+  uint64_t alerted = 0;
+  bool masks_values = false;
 };
+
+// What cannot be looked into is hidden; where rules only alert, nothing is.
+void ResultMasker::Impl::unreadable(uint64_t key) {
+  if (masks_values) null_cell(key);
+}
 
 void ResultMasker::Impl::null_cell(uint64_t key) {
   entries.push_back({key, 0, 0, 0, CellForm::NullOnHit, {true, {}}});
@@ -123,23 +142,60 @@ void ResultMasker::Impl::whole_cell(uint64_t key, const ColumnPlan& column, std:
   entries.push_back({key, 0, offset, arena.size() - offset, CellForm::NullOnHit, {}});
 }
 
-void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key) {
+void ResultMasker::Impl::gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key, size_t offset) {
+  Batch& batch = batches[current];
   if (text.size() > batch_size_max) {
     // Alone, and where it stands.
-    flush();
-    std::vector<Piece> alone{{0, text.size(), key, cell, no_map, form, false}};
+    shadows.search = batch.search;
+    std::vector<Piece> alone{{0, text.size(), key, cell, no_map, form, false, offset}};
     if (has_special_byte(text)) add_shadows(text, alone);
-    scan(text, alone, {});
-    scan({shadows.text.data(), shadows.text.size()}, shadows.pieces, shadows.map);
-    shadows.clear();
+    scan(text, batch.search, alone, {});
+    scan_shadows();
     return;
   }
-  if (batch.text.size() + text.size() + 1 > batch_size_max) flush();
+  if (batch.text.size() + text.size() + 1 > batch_size_max) flush(batch);
   const size_t begin = batch.text.size();
   batch.text.insert(batch.text.end(), text.begin(), text.end());
-  batch.pieces.push_back({begin, batch.text.size(), key, cell, no_map, form, false});
+  batch.pieces.push_back({begin, batch.text.size(), key, cell, no_map, form, false, offset});
   batch.text.push_back(separator);
   gathered += text.size();
+}
+
+// The batch of what is searched for in this context, which the first that needs it makes.
+size_t ResultMasker::Impl::batch_for(const TypeSet& context) {
+  const TypeSet wanted = context & batches[0].search.live;
+  for (size_t i = 0; i < batch_count; ++i) {
+    if (batches[i].search.in_context == wanted) return i;
+  }
+  if (batch_count < searches_max) {
+    batches[batch_count].clear();
+    batches[batch_count].search = detectors->search(batches[0].search.live, wanted);
+    return batch_count++;
+  }
+  // More context can only mask more.
+  Batch& last = batches[batch_count - 1];
+  if (wanted - last.search.in_context != TypeSet{}) {
+    flush(last);
+    last.search = detectors->search(last.search.live, last.search.in_context | wanted);
+  }
+  return batch_count - 1;
+}
+
+// Keys are context for what stands below them. Where no live type asks for context, the text as a whole
+// says as much, and so it does where it is no JSON or too large: there the nearest key is still near.
+void ResultMasker::Impl::gather_json(std::string_view text, const Cell& cell, CellForm form, uint64_t key) {
+  const TypeSet& live = batches[0].search.live;
+  const bool walks = text.size() <= batch_size_max && live.intersects(detectors->contextual());
+  const auto* pieces = walks ? json_pieces.walk(text, *detectors) : nullptr;
+  if (pieces == nullptr) return gather(text, cell, form, key);
+  const size_t column = current;
+  const TypeSet given = batches[column].search.in_context;
+  for (const JsonPiece& piece : *pieces) {
+    if (piece.end - piece.begin < size_min) continue;
+    current = batch_for(given | piece.context);
+    gather(text.substr(piece.begin, piece.end - piece.begin), cell, form, key, piece.begin);
+  }
+  current = column;
 }
 
 void ResultMasker::Impl::gather_decoded(const Cell& cell, CellForm form, uint64_t key) {
@@ -152,7 +208,7 @@ void ResultMasker::Impl::gather_binary(const Cell& cell, uint64_t key) {
   const auto text = as_text({cell.data, static_cast<size_t>(cell.size)});
   gather(text, cell, CellForm::NullOnHit, key);
   if (text.find('\0') == std::string_view::npos) return;
-  if (text.size() > copied_cell_size_max) return null_cell(key);
+  if (text.size() > copied_cell_size_max) return unreadable(key);
   decoded.clear();
   append_without_framing(text, decoded);
   gather_decoded(cell, CellForm::NullOnHit, key);
@@ -166,14 +222,14 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, u
   if (column.binary) {
     switch (type) {
       case TypeClass::Integer:
-        if (!append_int8(bytes, decoded)) return null_cell(key);
+        if (!append_int8(bytes, decoded)) return unreadable(key);
         return gather_decoded(cell, CellForm::NullOnHit, key);
       case TypeClass::Numeric:
-        if (!append_numeric(bytes, decoded)) return null_cell(key);
+        if (!append_numeric(bytes, decoded)) return unreadable(key);
         return gather_decoded(cell, CellForm::NullOnHit, key);
       case TypeClass::Jsonb:
         if (text.size() <= size_min) return;
-        return gather(text.substr(1), cell, CellForm::JsonbBinary, key);
+        return gather_json(text.substr(1), cell, CellForm::JsonbBinary, key);
       case TypeClass::Text:
       case TypeClass::Bytea: break;
       case TypeClass::Json: break;
@@ -189,12 +245,12 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, u
   switch (type) {
     case TypeClass::Text: return gather(text, cell, CellForm::Text, key);
     case TypeClass::Json:
-    case TypeClass::Jsonb: return gather(text, cell, CellForm::Json, key);
+    case TypeClass::Jsonb: return gather_json(text, cell, CellForm::Json, key);
     case TypeClass::Structured:
     case TypeClass::Opaque: return gather(text, cell, CellForm::Structured, key);
     case TypeClass::Bytea:
       if (column.binary) return gather(text, cell, CellForm::Text, key);
-      if (text.size() > copied_cell_size_max) return null_cell(key);
+      if (text.size() > copied_cell_size_max) return unreadable(key);
       if (!append_unhexed(text, decoded)) return gather(text, cell, CellForm::Structured, key);
       return gather_decoded(cell, CellForm::HexBytea, key);
     case TypeClass::Integer:
@@ -211,52 +267,65 @@ void ResultMasker::Impl::add_shadows(std::string_view text, std::vector<Piece>& 
     const bool json = is_json(piece.form);
     const bool escaped = json ? value.find('\\') != std::string_view::npos : value.find("\\u") != std::string_view::npos;
     if (value.size() > copied_cell_size_max) {
-      null_cell(piece.key);
+      unreadable(piece.key);
       continue;
     }
     if (shadows.text.size() + value.size() > batch_size_max) {
-      scan({shadows.text.data(), shadows.text.size()}, shadows.pieces, shadows.map);
-      shadows.clear();
+      scan_shadows();
     }
     const size_t begin = shadows.text.size();
     const auto map = static_cast<uint32_t>(shadows.map.size());
     if (!append_shadow(value, escaped ? Escapes::Json : Escapes::None, shadows.text, shadows.map)) continue;
-    shadows.pieces.push_back({begin, shadows.text.size(), piece.key, piece.cell, map, piece.form, false});
+    shadows.pieces.push_back({begin, shadows.text.size(), piece.key, piece.cell, map, piece.form, false, piece.offset});
     shadows.text.push_back(separator);
     piece.replaced_by_shadow = json && escaped;
     gathered += shadows.text.size() - begin;
   }
 }
 
-void ResultMasker::Impl::flush() {
+void ResultMasker::Impl::scan_shadows() {
+  scan({shadows.text.data(), shadows.text.size()}, shadows.search, shadows.pieces, shadows.map);
+  shadows.clear();
+}
+
+void ResultMasker::Impl::flush(Batch& batch) {
   if (batch.pieces.empty()) return;
   const std::string_view text{batch.text.data(), batch.text.size()};
   if (has_special_byte(text)) {
+    shadows.search = batch.search;
     add_shadows(text, batch.pieces);
-    scan({shadows.text.data(), shadows.text.size()}, shadows.pieces, shadows.map);
-    shadows.clear();
+    scan_shadows();
   }
-  scan(text, batch.pieces, batch.map);
+  scan(text, batch.search, batch.pieces, batch.map);
   batch.clear();
 }
 
-void ResultMasker::Impl::scan(std::string_view text, const std::vector<Piece>& pieces, const std::vector<uint32_t>& map) {
+void ResultMasker::Impl::flush_all() {
+  for (size_t i = 0; i < batch_count; ++i) flush(batches[i]);
+}
+
+void ResultMasker::Impl::scan(std::string_view text, const Search& search, const std::vector<Piece>& pieces,
+                              const std::vector<uint32_t>& map) {
   if (pieces.empty()) return;
   matches.clear();
-  detectors->find(text, live, scratch.impl_->hyperscan.get(), matches);
+  detectors->find(text, search, scratch.impl_->hyperscan.get(), matches);
   for (const Match& match : matches) {
     const auto behind = std::ranges::upper_bound(pieces, match.begin, {}, &Piece::begin);
     SLUICE_ASSERT(behind != pieces.begin());
     const Piece& piece = *(behind - 1);
     SLUICE_ASSERT(match.end <= piece.end);  // No value holds a separator.
     if (piece.replaced_by_shadow) continue;
+    if (specs[static_cast<size_t>(match.type)].op == MaskOperator::Keep) {
+      alerted += 1;
+      continue;
+    }
     size_t begin = match.begin - piece.begin;
     size_t end = match.end - piece.begin;
     if (piece.map != no_map) {
       begin = map[piece.map + begin];
       end = map[piece.map + end];
     }
-    hits.push_back({piece.key, piece.cell, piece.form, begin, end, match.type});
+    hits.push_back({piece.key, piece.cell, piece.form, piece.offset + begin, piece.offset + end, match.type});
   }
 }
 
@@ -293,7 +362,8 @@ void ResultMasker::Impl::sort_entries() {
 
 void ResultMasker::Impl::gather_form(std::string_view text, CellForm form, uint64_t key) {
   const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};
-  if (form == CellForm::JsonbBinary) return gather(text.substr(1), cell, form, key);
+  if (form == CellForm::JsonbBinary) return gather_json(text.substr(1), cell, form, key);
+  if (form == CellForm::Json) return gather_json(text, cell, form, key);
   if (form != CellForm::HexBytea) return gather(text, cell, form, key);
   decoded.clear();
   const bool hex = append_unhexed(text, decoded);
@@ -307,9 +377,10 @@ void ResultMasker::Impl::read_again() {
       if (entry.replacement.null || entry.form == CellForm::NullOnHit || entry.reading != reading - 1) continue;
       const auto value = value_of(entry);
       const auto stars = static_cast<size_t>(std::ranges::count(value, '*'));
+      current = plan->columns[entry.key & UINT16_MAX].search;
       if (value.size() - stars >= size_min) gather_form(value, entry.form, entry.key);
     }
-    flush();
+    flush_all();
     if (hits.empty()) return;
     if (reading < readings_max) {
       write_hits(reading);
@@ -341,15 +412,18 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
   Impl& impl = *impl_;
   impl.plan = &plan;
   impl.detectors = rules.rule_set().data().detectors.get();
-  impl.live = rules.value_types_;
   impl.specs = rules.value_specs_;
-  impl.size_min = SIZE_MAX;
-  for (size_t i = 0; i < data_type_count; ++i) {
-    if (impl.live.has(static_cast<DataType>(i))) impl.size_min = std::min<size_t>(impl.size_min, data_type_specs[i].size_min);
+  impl.size_min = rules.search_.size_min;
+  SLUICE_ASSERT(plan.searches.size() <= searches_max);
+  impl.batch_count = std::max<size_t>(plan.searches.size(), 1);
+  for (size_t i = 0; i < impl.batch_count; ++i) {
+    impl.batches[i].clear();
+    impl.batches[i].search = plan.searches.empty() ? rules.search_ : plan.searches[i];
   }
   impl.rows = 0;
   impl.gathered = 0;
-  impl.batch.clear();
+  impl.alerted = 0;
+  impl.masks_values = rules.value_masks_;
   impl.shadows.clear();
   impl.hits.clear();
   impl.entries.clear();
@@ -366,7 +440,11 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
     const uint64_t key = key_of(impl.rows, i);
     switch (column.action) {
       case CellAction::Pass: break;
-      case CellAction::Scan: impl.scan_cell(cells[i], column, key); break;
+      case CellAction::Scan:
+        SLUICE_ASSERT(column.search < impl.batch_count);
+        impl.current = column.search;
+        impl.scan_cell(cells[i], column, key);
+        break;
       case CellAction::Mask: {
         impl.whole_cell(key, column, as_text({cells[i].data, static_cast<size_t>(cells[i].size)}));
         break;
@@ -378,7 +456,7 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
 }
 
 void ResultMasker::finish() {
-  impl_->flush();
+  impl_->flush_all();
   impl_->write_hits(0);
   impl_->sort_entries();
   impl_->read_again();
@@ -401,13 +479,14 @@ const Replacement* ResultMasker::replacement(size_t row, size_t column) const {
 }
 
 uint64_t ResultMasker::masked_cells() const { return impl_->entries.size(); }
+uint64_t ResultMasker::alerted_values() const { return impl_->alerted; }
 uint64_t ResultMasker::gathered_bytes() const { return impl_->gathered; }
 
 std::string mask_text(const BoundRules& rules, Scratch& scratch, std::string_view text) {
   if (rules.value_types_.empty() || text.size() > INT32_MAX) return std::string(rules.value_types_.empty() ? text : "");
   constexpr uint32_t text_oid = 25;
   MaskPlan plan;
-  plan.columns.push_back({CellAction::Scan, {}, text_oid, false, {}});
+  plan.columns.push_back({CellAction::Scan, {}, text_oid, false, {}, 0});
   ResultMasker masker(scratch);
   masker.begin(rules, plan);
   const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};

@@ -126,15 +126,14 @@ Scratch::~Scratch() = default;
 
 void Scratch::prepare(const RuleSet& set) {
   const CompiledRuleSet& data = set.data();
-  const auto grow = [&](const hs_database_t* database) {
+  const bool grown = data.detectors->grow(impl_->hyperscan);
+  SLUICE_ASSERT(grown);
+  for (const HsDatabase& patterns : data.patterns) {
+    if (!patterns) continue;
     hs_scratch_t* scratch = impl_->hyperscan.release();  // Moved by hs_alloc_scratch when it must grow.
-    const auto result = hs_alloc_scratch(database, &scratch);
+    const auto result = hs_alloc_scratch(patterns.get(), &scratch);
     impl_->hyperscan.reset(scratch);
     SLUICE_ASSERT(result == HS_SUCCESS);
-  };
-  grow(data.detectors->database());
-  for (const HsDatabase& patterns : data.patterns) {
-    if (patterns) grow(patterns.get());
   }
   if (impl_->pattern_hits.size() < data.rules.size()) impl_->pattern_hits.resize(data.rules.size());
 }
@@ -158,6 +157,7 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
   bound.id_ = bound_ids.fetch_add(1, std::memory_order_relaxed) + 1;
   bound.valid_until_unix_s_ = std::numeric_limits<int64_t>::max();
   bound.default_verdict_ = target_default;
+  bound.value_specs_.resize(data_->detectors->types().size());
   for (uint32_t index = 0; index < data_->rules.size(); ++index) {
     const Rule& rule = data_->rules[index];
     for (const Who* who : {&rule.when, rule.except ? &*rule.except : nullptr}) {
@@ -173,19 +173,19 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
       if (rule.statement.pattern) bound.patterns_[static_cast<size_t>(*rule.statement.pattern)] = true;
       continue;
     }
-    if (rule.only_alerts() && !rule.result.columns.empty()) bound.alert_columns_.push_back(index);
-    if (rule.only_alerts()) continue;
-    bound.result_rules_.push_back(index);
-    bound.column_masks_ |= !rule.result.columns.empty();
-    for (size_t i = 0; i < data_type_count; ++i) {
-      const auto type = static_cast<DataType>(i);
-      if (!rule.result.types.has(type)) continue;
-      MaskSpec& spec = bound.value_specs_[i];
-      spec = bound.value_types_.has(type) ? stricter(spec, rule.result.mask) : rule.result.mask;
-      bound.value_types_.add(type);
-      bound.value_masks_ = true;
+    if (!rule.result.columns.empty()) {
+      (rule.only_alerts() ? bound.alert_columns_ : bound.result_rules_).push_back(index);
+      bound.column_masks_ |= !rule.only_alerts();
     }
+    const MaskSpec mask = rule.only_alerts() ? MaskSpec{.op = MaskOperator::Keep} : rule.result.mask;
+    rule.result.types.each([&](DataType type) {
+      MaskSpec& spec = bound.value_specs_[static_cast<size_t>(type)];
+      spec = bound.value_types_.has(type) ? stricter(spec, mask) : mask;
+      bound.value_types_.add(type);
+      bound.value_masks_ = bound.value_masks_ || mask.op != MaskOperator::Keep;
+    });
   }
+  bound.search_ = data_->detectors->search(bound.value_types_);
   return bound;
 }
 

@@ -1,7 +1,6 @@
 // The compiled rule set as the data path sees it: judge a statement, plan the masks of a result.
 // A RuleSet is immutable; lanes share it by pointer. Compile-time parts are in rules/compile.
 #pragma once
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,7 +15,7 @@
 #include "model/principal.h"
 #include "model/result_shape.h"
 #include "model/verdict.h"
-#include "rules/detect/data_type.h"
+#include "rules/detect/forms.h"
 #include "rules/mask/mask_spec.h"
 #include "rules/ruleset/who.h"
 
@@ -56,11 +55,18 @@ struct ColumnPlan {
   uint32_t type_oid = 0;
   bool binary = false;
   std::string_view rule;                 ///< Why; borrowed from the rule set.
+  uint16_t search = 0;                   ///< For Scan: an index into the plan's searches.
 };
+
+/// Searches of one result, and with them batches of cells: columns beyond share the last.
+inline constexpr size_t searches_max = 8;
 
 /// One result's masks, bound before its first row leaves. Belongs to the portal.
 struct MaskPlan {
   std::vector<ColumnPlan> columns;
+  /// What detectors look for, by the context that columns' names give; the first has none. Empty: no name
+  /// gives any.
+  std::vector<Search> searches;
   bool passes_all = false;  ///< Every column is Pass: rows may be forwarded unseen.
 };
 
@@ -83,7 +89,10 @@ class BoundRules {
   [[nodiscard]] bool reads_literals() const { return patterns_[1] || patterns_[2] || column_masks_; }
 
   /// Some value or column mask may apply to this principal's results.
-  [[nodiscard]] bool masks_live() const { return value_masks_ || column_masks_; }
+  /// Or be counted by a rule that only alerts.
+  [[nodiscard]] bool masks_live() const { return !value_types_.empty() || column_masks_; }
+  /// Planning knows more with a catalog: some rule binds to columns, or to values by their column's name.
+  [[nodiscard]] bool wants_catalog() const;
   [[nodiscard]] bool column_masks_live() const { return column_masks_; }
 
   /// May this text read a relation under a column mask (by name, through the catalog's views and
@@ -128,6 +137,8 @@ class BoundRules {
   [[nodiscard]] bool any_masked_column(const Facts& facts, const Catalog& catalog, const std::vector<uint32_t>& rules,
                                        Visit visit) const;
   [[nodiscard]] ColumnPlan plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const;
+  [[nodiscard]] TypeSet context_of(const ResultColumn& column, const Catalog* catalog) const;
+  [[nodiscard]] uint16_t search_for(const TypeSet& context, MaskPlan& plan) const;
 
   static constexpr uint32_t no_rule = UINT32_MAX;
 
@@ -139,10 +150,11 @@ class BoundRules {
   std::vector<uint32_t> result_rules_;
   std::vector<uint32_t> alert_columns_;    ///< Result rules by column that only alert.
   TypeSet value_types_;                    ///< Types that some result rule speaks of, and how it masks them.
-  std::array<MaskSpec, data_type_count> value_specs_{};
+  std::vector<MaskSpec> value_specs_;      ///< By data type.
+  Search search_;                          ///< For value_types_, without context.
   std::array<bool, 3> patterns_{};         ///< By PatternText: some statement rule has such a pattern.
   Verdict default_verdict_ = Verdict::Deny;
-  bool value_masks_ = false;
+  bool value_masks_ = false;               ///< Some of value_types_ is masked, not only counted.
   bool column_masks_ = false;
 };
 
@@ -186,6 +198,7 @@ class ResultMasker {
   ~ResultMasker();
   ResultMasker(const ResultMasker&) = delete;
   ResultMasker& operator=(const ResultMasker&) = delete;
+  /// Both are borrowed until finish() returns.
   void begin(const BoundRules& rules, const MaskPlan& plan);
   /// `cells.size()` must equal the plan's column count (the caller has checked the server's row).
   void add_row(std::span<const Cell> cells);
@@ -194,6 +207,7 @@ class ResultMasker {
   /// nullptr: this cell stays as it is.
   [[nodiscard]] const Replacement* replacement(size_t row, size_t column) const;
   [[nodiscard]] uint64_t masked_cells() const;  ///< Since begin().
+  [[nodiscard]] uint64_t alerted_values() const;  ///< Found by rules that only alert, since begin().
   [[nodiscard]] uint64_t gathered_bytes() const;  ///< Copied into the detectors' scratch since begin().
 
  private:

@@ -180,7 +180,7 @@ void LaneRecorder::outcome(SessionCursor& cursor, const Outcome& r, int64_t unix
   SLUICE_ASSERT(open_intents_ > 0);
   const size_t payload = payload_size(r);
   SLUICE_ASSERT(producer_.fits(record_size(payload), 0));
-  append(RecordType::Outcome, cursor, unix_ns, payload, [&](std::byte* at) { encode(at, r); });
+  append(RecordType::Outcome, cursor, unix_ns, payload, [&](std::byte* at) { encode(at, r); }, version_of(r));
   open_intents_ -= 1;
 }
 

@@ -74,6 +74,7 @@ struct Outcome {
   uint64_t rows = 0;
   uint64_t bytes_to_client = 0;
   uint64_t masked_cells = 0;
+  uint64_t alerted_values = 0;       ///< Found by rules that only alert.
   uint64_t bytes_from_client = 0;    ///< COPY data that followed under this intent.
   Digest from_client_sha256{};       ///< Of those bytes; zero where there were none.
   uint64_t duration_ns = 0;

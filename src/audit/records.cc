@@ -20,6 +20,8 @@ constexpr uint8_t intent_alerts_flag = 2;  // Since version 2 of its payload.
 constexpr uint16_t intent_version_max = 2;
 constexpr uint8_t outcome_success_flag = 1;
 constexpr uint8_t outcome_from_client_flag = 2;
+constexpr uint8_t outcome_alerted_flag = 4;  // Since version 2 of its payload.
+constexpr uint16_t outcome_version_max = 2;
 
 size_t stored_size(std::string_view parameter) {
   if (parameter.data() == nullptr) return 4;
@@ -383,25 +385,29 @@ std::vector<ParameterView> parameters_of(const IntentView& intent) {
 size_t payload_size(const Outcome& r) {
   const bool from_client = r.bytes_from_client != 0;
   return 4 + 5 * 8 + text_size(r.tag, tag_text_max) + text_size(r.sqlstate, sqlstate_text_max) +
-         (from_client ? 8 + sizeof(Digest) : 0);
+         (from_client ? 8 + sizeof(Digest) : 0) + (r.alerted_values != 0 ? 8 : 0);
 }
+uint16_t version_of(const Outcome& r) { return r.alerted_values != 0 ? outcome_version_max : 1; }
 void encode(std::byte* at, const Outcome& r) {
   const bool from_client = r.bytes_from_client != 0;
   LeWriter out(at);
-  out.put(uint32_t{r.success ? outcome_success_flag : uint8_t{0}} | (from_client ? outcome_from_client_flag : 0U));
+  out.put(uint32_t{r.success ? outcome_success_flag : uint8_t{0}} | (from_client ? outcome_from_client_flag : 0U) |
+          (r.alerted_values != 0 ? outcome_alerted_flag : 0U));
   for (const uint64_t v : {r.intent_seq, r.rows, r.bytes_to_client, r.masked_cells, r.duration_ns}) out.put(v);
   out.text(r.tag, tag_text_max);
   out.text(r.sqlstate, sqlstate_text_max);
+  if (r.alerted_values != 0) out.put(r.alerted_values);
   if (!from_client) return;
   out.put(r.bytes_from_client);
   out.put(r.from_client_sha256);
 }
 Decoded<OutcomeView> decode_outcome(Bytes payload, uint16_t version) {
-  if (version != 1) return std::unexpected(RecordError::UnknownVersion);
+  if (version == 0 || version > outcome_version_max) return std::unexpected(RecordError::UnknownVersion);
   LeReader in(payload);
   OutcomeView v;
   const auto flags = in.get<uint32_t>();
-  if (flags > (outcome_success_flag | outcome_from_client_flag)) return std::unexpected(RecordError::BadValue);
+  const uint32_t known = outcome_success_flag | outcome_from_client_flag | (version == 1 ? 0U : outcome_alerted_flag);
+  if ((flags & ~known) != 0) return std::unexpected(RecordError::BadValue);
   v.value.success = (flags & outcome_success_flag) != 0;
   for (uint64_t* field : {&v.value.intent_seq, &v.value.rows, &v.value.bytes_to_client, &v.value.masked_cells,
                           &v.value.duration_ns})
@@ -410,6 +416,7 @@ Decoded<OutcomeView> decode_outcome(Bytes payload, uint16_t version) {
   v.value.tag = tag.value;
   v.tag_cut = tag.cut;
   v.value.sqlstate = in.text().value;
+  if ((flags & outcome_alerted_flag) != 0) v.value.alerted_values = in.get<uint64_t>();
   if ((flags & outcome_from_client_flag) != 0) {
     v.value.bytes_from_client = in.get<uint64_t>();
     v.value.from_client_sha256 = in.get<Digest>();

@@ -25,7 +25,7 @@ inline constexpr size_t intent_payload_max_min = 160U << 10;
 inline constexpr uint16_t payload_version = 1;
 
 // Sizes that are reserved ahead.
-inline constexpr size_t outcome_payload_max = 4 + 5 * 8 + 2 + tag_text_max + 2 + sqlstate_text_max + 8 + 32;
+inline constexpr size_t outcome_payload_max = 4 + 5 * 8 + 2 + tag_text_max + 2 + sqlstate_text_max + 8 + 8 + 32;
 inline constexpr size_t session_end_payload_max = 8 + 8 + 4 + 2 + end_reason_max;
 inline constexpr size_t outcome_record_max = record_size(outcome_payload_max);
 inline constexpr size_t session_end_record_max = record_size(session_end_payload_max);
@@ -72,6 +72,8 @@ struct Recovery {
 void encode(std::byte* at, const SessionStart&);
 void encode(std::byte* at, const Authentication&);
 void encode(std::byte* at, const Outcome&);
+/// The least version that can say it.
+[[nodiscard]] uint16_t version_of(const Outcome&);
 void encode(std::byte* at, const Cancel&);
 void encode(std::byte* at, const SessionEnd&);
 void encode(std::byte* at, const RuleSetRecord&);

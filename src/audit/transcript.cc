@@ -65,6 +65,7 @@ std::string render(const OutcomeView& v, Format format) {
                       field("tag", Text{o.tag, v.tag_cut}) + field("sqlstate", Text{o.sqlstate}) +
                       field("rows", o.rows) + field("bytes_to_client", o.bytes_to_client) +
                       field("masked_cells", o.masked_cells) + field("duration_ns", o.duration_ns);
+    if (o.alerted_values != 0) out += field("alerted_values", o.alerted_values);
     if (o.bytes_from_client != 0)
       out += field("bytes_from_client", o.bytes_from_client) +
              field("from_client_sha256", Text{hex_encode(o.from_client_sha256)});
@@ -73,6 +74,7 @@ std::string render(const OutcomeView& v, Format format) {
   std::string out = fmt::format("#{} {} rows={} masked={} bytes={} {:.3f} ms", o.intent_seq,
                                 o.success ? printable(o.tag) : "failed " + printable(o.sqlstate), o.rows,
                                 o.masked_cells, o.bytes_to_client, static_cast<double>(o.duration_ns) / 1e6);
+  if (o.alerted_values != 0) out += fmt::format(" alerted={}", o.alerted_values);
   if (o.bytes_from_client != 0)
     out += fmt::format(" received={} SHA-256 {}", o.bytes_from_client, hex_encode(o.from_client_sha256));
   return out;

@@ -49,10 +49,10 @@ void PgSession::refresh_rules() {
                                {.principal = principal_, .client_address = client_address_, .unix_s = now_s}),
       lane_.policy_epoch(), lane_.generations());
   masks_live_ = rules_->masks_live();
-  const bool column_masks = rules_->column_masks_live() || rules_->alerts_of_columns();
+  const bool column_masks = rules_->column_masks_live();
   // Patience for a catalog that nothing needed before.
   if (column_masks && !std::exchange(column_masks_were_live_, column_masks)) catalog_awaited_ = false;
-  if (column_masks && lane_.shared().want_catalog) lane_.shared().want_catalog(target_, database_);
+  if (rules_->wants_catalog() && lane_.shared().want_catalog) lane_.shared().want_catalog(target_, database_);
 }
 
 void PgSession::taint_again() {
@@ -106,7 +106,7 @@ PgSession::Found PgSession::find_facts(std::string_view text, rules::FactsPtr& f
     facts = std::exchange(awaited_facts_, nullptr);
     if (same) return Found::Yes;
   }
-  facts = state.facts->find(text, rules::Literals::Unread);
+  facts = state.facts->find(text, rules_->reads_literals() ? rules::Literals::Read : rules::Literals::Unread);
   if (facts) {
     lane_.metrics().facts_cache_hits.add();
     return Found::Yes;

@@ -85,6 +85,7 @@ struct Entry {
   uint64_t rows = 0;
   uint64_t bytes = 0;
   uint64_t masked_cells = 0;
+  uint64_t alerted_values = 0;
   std::string tag;
 };
 

@@ -400,6 +400,7 @@ void PgSession::finish_entry(Entry& entry, bool success, std::string_view sqlsta
       .rows = entry.rows,
       .bytes_to_client = entry.bytes,
       .masked_cells = entry.masked_cells,
+      .alerted_values = entry.alerted_values,
       .duration_ns = lane_.reactor().now_ns() - entry.started_ns,
   };
   if (entry.streamed) {
@@ -695,7 +696,9 @@ bool PgSession::mask_rows(const BoundPlan& bound) {
   SLUICE_ASSERT(count > 0);
   masker.finish();
   entry.masked_cells += masker.masked_cells();
+  entry.alerted_values += masker.alerted_values();
   lane_.metrics().masked_cells.add(masker.masked_cells());
+  lane_.metrics().alerts.add(masker.alerted_values());
   std::vector<std::byte>& out = scratch.out;  // Goes before whatever is in the run.
   out.clear();
   const auto send_out = [&] {

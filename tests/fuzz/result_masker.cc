@@ -31,10 +31,8 @@ struct World {
     set = *compile({&file, 1}, {}, 1, nullptr);
     bound = set->bind("orders", Verdict::Allow, {});
     scratch.prepare(*set);
-    detectors = *Detectors::make();
-    hs_scratch_t* raw = nullptr;
-    SLUICE_ASSERT(hs_alloc_scratch(detectors->database(), &raw) == HS_SUCCESS);
-    detector_scratch.reset(raw);
+    detectors = *Detectors::make(DataTypes::shipped(), DataTypes::shipped().all());
+    SLUICE_ASSERT(detectors->grow(detector_scratch));
   }
   std::shared_ptr<const RuleSet> set;
   BoundRules bound;
@@ -61,7 +59,7 @@ TypeSet live_types(size_t index) {
 
 bool holds_value(World& w, size_t rules, std::string_view text) {
   std::vector<Match> matches;
-  w.detectors->find(text, live_types(rules), w.detector_scratch.get(), matches);
+  w.detectors->find(text, w.detectors->search(live_types(rules)), w.detector_scratch.get(), matches);
   return !matches.empty();
 }
 

@@ -7,7 +7,7 @@ from . import ToolError
 
 BUILD = """meson ninja-build ccache pkg-config g++ clang-19 lld-19 llvm-19 liburing-dev libssl-dev
     libsimdjson-dev libhyperscan-dev libmimalloc-dev libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
-    libpg-query-dev libprotobuf-c-dev libpq-dev libgtest-dev libgmock-dev libbenchmark-dev""".split()
+    libpg-query-dev libprotobuf-c-dev libpq-dev libgtest-dev libgmock-dev libbenchmark-dev libre2-dev""".split()
 RUN = "postgresql-15 postgresql-client-15 openssl util-linux".split()
 TEST = """libclang-rt-19-dev clang-tidy-19 python3-pytest python3-pytest-timeout python3-psycopg
     libpostgresql-jdbc-java pgbouncer prometheus binutils""".split()

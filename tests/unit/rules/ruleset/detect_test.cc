@@ -5,25 +5,28 @@
 #include <random>
 
 #include "rules/detect/detectors.h"
-#include "rules/detect/digit_scan.h"
 
 namespace sluice::rules {
 namespace {
 
 const Detectors& detectors() {
-  static const auto made = Detectors::make();
+  static const auto made = Detectors::make(DataTypes::shipped(), DataTypes::shipped().all());
   return **made;
 }
 
+std::vector<Match> find(std::string_view text, const TypeSet& live) {
+  HsScratch scratch;
+  EXPECT_TRUE(detectors().grow(scratch));
+  std::vector<Match> matches;
+  detectors().find(text, detectors().search(live), scratch.get(), matches);
+  std::ranges::sort(matches, {}, &Match::begin);
+  return matches;
+}
+
 std::vector<Match> find(std::string_view text, DataType type) {
-  hs_scratch_t* raw = nullptr;
-  EXPECT_EQ(hs_alloc_scratch(detectors().database(), &raw), HS_SUCCESS);
-  const HsScratch scratch(raw);
   TypeSet live;
   live.add(type);
-  std::vector<Match> matches;
-  detectors().find(text, live, scratch.get(), matches);
-  return matches;
+  return find(text, live);
 }
 
 std::vector<std::string> values(std::string_view text, DataType type) {
@@ -201,8 +204,7 @@ TEST(Detect, the_bit_parallel_scan_agrees_with_trying_every_place_and_length) {
     }
     TypeSet live;
     live.add(DataType::CreditCard);
-    std::vector<Match> matches;
-    find_digit_values(text, live, matches);
+    const std::vector<Match> matches = find(text, live);
     std::vector<bool> covered(text.size(), false);
     for (const Match& match : matches) std::fill(covered.begin() + match.begin, covered.begin() + match.end, true);
     ASSERT_EQ(covered, cards_by_trying(text)) << text;
@@ -218,10 +220,8 @@ TEST(Detect, the_bit_parallel_scan_finds_a_number_at_every_offset_of_a_block) {
   for (size_t before = 0; before < 130; ++before) {
     for (size_t behind : {0U, 1U, 70U}) {
       const std::string text = std::string(before, 'x') + "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1" + "," + "536-90-4399" + std::string(behind, 'y');
-      std::vector<Match> matches;
-      find_digit_values(text, live, matches);
+      const std::vector<Match> matches = find(text, live);
       ASSERT_EQ(matches.size(), 2U) << before;
-      std::ranges::sort(matches, {}, &Match::begin);
       EXPECT_EQ(matches[0], (Match{before, before + 31, DataType::CreditCard}));
       EXPECT_EQ(matches[1], (Match{before + 32, before + 43, DataType::UsSsn}));
     }

@@ -245,7 +245,7 @@ TEST(Language, packs_can_alert_first_and_rules_of_them_be_overridden) {
 
 TEST(Language, every_pack_compiles_alone_and_all_of_them_together) {
   std::string all = "use: [";
-  for (const Pack& pack : shipped_packs()) {
+  for (const RulePack& pack : shipped_packs()) {
     EXPECT_EQ(error_of("use: [" + std::string(pack.name) + "]\n"), "");
     all += std::string(pack.name) + ", ";
   }
