@@ -10,14 +10,16 @@
 namespace sluice::rules {
 
 double entropy(std::string_view text) {
+  if (text.empty()) return 0;
   std::array<uint32_t, 256> counts{};
-  for (const char c : text) counts[static_cast<uint8_t>(c)] += 1;
-  double bits = 0;
-  const auto size = static_cast<double>(text.size());
-  for (const uint32_t count : counts) {
-    if (count != 0) bits -= count / size * std::log2(count / size);
+  // log2(size) less the mean of log2(count), of which most are of one: so the sum grows with each repetition.
+  double sum = 0;
+  for (const char c : text) {
+    const auto count = static_cast<double>(++counts[static_cast<uint8_t>(c)]);
+    if (count > 1) sum += count * std::log2(count) - (count - 1) * std::log2(count - 1);
   }
-  return bits;
+  const auto size = static_cast<double>(text.size());
+  return std::log2(size) - sum / size;
 }
 
 namespace checks {

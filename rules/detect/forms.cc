@@ -107,16 +107,18 @@ Forms::Form Forms::parse(std::string_view shape) {
   }
   SLUICE_ASSERT(!shape.empty() && shape.size() <= shape_size_max);
   form.size = static_cast<uint8_t>(shape.size());
+  Mask& mask = form.mask;
   for (size_t i = 0; i < shape.size(); ++i) {
     const uint64_t bit = uint64_t{1} << i;
     switch (shape[i]) {
-      case '9': form.digits |= bit; break;
-      case 'A': form.letters |= bit; break;
-      case 'X': form.any |= bit; break;
+      case '9': mask.digits |= bit; break;
+      case 'A': mask.letters |= bit; break;
+      case 'X': mask.any |= bit; break;
       default: form.separated = true; break;
     }
     form.text[i] = shape[i];
   }
+  mask.fixed = ((uint64_t{1} << form.size) - 1) & ~mask.any;
   return form;
 }
 
@@ -126,31 +128,32 @@ Forms::Forms(const DataTypes& types, TypeSet used) {
     if (spec.engine != Engine::Forms) return;
     for (const std::string_view shape : parts_of(spec.shape)) add(spec, type, shape);
   });
+  for (auto& masks : by_lettered_group_) std::ranges::sort(masks, {}, &Mask::lead);
 }
 
 void Forms::add(const DataTypeSpec& spec, DataType type, std::string_view shape) {
   Form form = parse(shape);
   form.type = type;
   form.check = spec.check;
+  form.mask.form = static_cast<uint16_t>(forms_.size());
+  const uint64_t first = form.mask.digits & -form.mask.digits;
+  form.mask.lead = static_cast<uint8_t>(first == 0 ? 0 : std::countr_zero(first));
   forms_.push_back(form);
-  file(static_cast<uint16_t>(forms_.size() - 1));
+  file(form.mask, form.size, form.separated);
 }
 
-void Forms::file(uint16_t index) {
-  Form& form = forms_[index];
-  const uint64_t first = form.digits & -form.digits;
+void Forms::file(const Mask& mask, size_t size, bool separated) {
+  const uint64_t before = (uint64_t{1} << mask.lead) - 1;
   // Where a byte that may be a digit stands before the first that is one, the first group is anywhere.
-  if (form.digits == 0 || (form.any & (first - 1)) != 0) {
-    SLUICE_ASSERT(!form.separated);
-    by_token_[form.size].push_back(index);
+  if (mask.digits == 0 || (mask.any & before) != 0) {
+    SLUICE_ASSERT(!separated);
+    by_token_[size].push_back(mask);
     return;
   }
-  form.lead = static_cast<uint8_t>(std::countr_zero(form.digits));
-  const auto sure = static_cast<unsigned>(std::countr_one(form.digits >> form.lead));
-  const auto may_be = static_cast<unsigned>(std::countr_one((form.digits | form.any) >> form.lead));
-  const bool lettered = form.lead > 0 && (form.letters & (first - 1)) == first - 1;
-  auto& table = lettered ? by_lettered_group_ : by_group_;
-  for (unsigned size = sure; size <= may_be; ++size) table[size].push_back(index);
+  const auto sure = static_cast<unsigned>(std::countr_one(mask.digits >> mask.lead));
+  const auto may_be = static_cast<unsigned>(std::countr_one((mask.digits | mask.any) >> mask.lead));
+  auto& table = mask.lead == 0 ? by_group_ : (mask.letters & before) == before ? by_lettered_group_ : by_led_group_;
+  for (unsigned group = sure; group <= may_be; ++group) table[group].push_back(mask);
 }
 
 void Forms::prepare(Search& search) const {
@@ -158,15 +161,16 @@ void Forms::prepare(Search& search) const {
   search.sure_groups = search.sure_lettered = search.sure_tokens = 0;
   for (size_t size = 0; size < by_group_.size(); ++size) {
     const uint64_t bit = uint64_t{1} << size;
-    const auto note = [&](const std::vector<uint16_t>& indexes, uint64_t& sizes, uint64_t& sure) {
-      for (const uint16_t index : indexes) {
-        const Form& form = forms_[index];
+    const auto note = [&](const std::vector<Mask>& masks, uint64_t& sizes, uint64_t& sure) {
+      for (const Mask& mask : masks) {
+        const Form& form = forms_[mask.form];
         if (!search.live.has(form.type)) continue;
         sizes |= bit;
         if (!form.needs_context || search.in_context.has(form.type)) sure |= bit;
       }
     };
     note(by_group_[size], search.group_sizes, search.sure_groups);
+    note(by_led_group_[size], search.group_sizes, search.sure_groups);
     note(by_lettered_group_[size], search.lettered_sizes, search.sure_lettered);
     note(by_token_[size], search.token_sizes, search.sure_tokens);
   }
@@ -189,7 +193,8 @@ struct Forms::Scan {
   void try_group(unsigned bit, bool stretches);
   void try_lettered(size_t group, size_t digits);
   void try_token(unsigned bit, size_t digits);
-  void try_form(const Form& form, size_t begin);
+  void try_masks(std::span<const Mask> masks, size_t begin, bool near);
+  void judge(const Form& form, size_t begin);
   [[nodiscard]] bool context_possible(size_t begin) const;
   [[nodiscard]] bool stands_alone(const Form& form, size_t begin) const;
   [[nodiscard]] bool joined_before(size_t begin, std::string_view separators) const;
@@ -306,15 +311,19 @@ void Forms::Scan::find_shapes() {
 void Forms::Scan::try_group(unsigned bit, bool stretches) {
   const auto digits = static_cast<size_t>(std::countr_one(window(&Block::digits, bit)));
   if (digits >= block_size) return;
+  const bool begins = ((search.group_sizes | search.lettered_sizes) >> digits & 1) != 0;
+  if (!begins && search.token_sizes == 0) return;
   const size_t begin = at + bit;
   const bool letter_behind = begin + digits < text.size() && is_letter(text[begin + digits]);
   const bool letter_before = begin > 0 && is_letter(text[begin - 1]);
   if (!stretches && !letter_behind && !letter_before) return;
-  const bool near = context_possible(begin);
-  if (((near ? search.group_sizes : search.sure_groups) >> digits & 1) != 0) {
-    for (const uint16_t index : forms.by_group_[digits]) {
-      const Form& form = forms.forms_[index];
-      if (begin >= form.lead && (near || !lacks_context(form))) try_form(form, begin - form.lead);
+  if ((search.group_sizes >> digits & 1) != 0) {
+    const bool near = (search.group_sizes & ~search.sure_groups) != 0 && context_possible(begin);
+    if (near || (search.sure_groups >> digits & 1) != 0) {
+      try_masks(forms.by_group_[digits], begin, near);
+      for (const Mask& mask : forms.by_led_group_[digits]) {
+        if (begin >= mask.lead) try_masks({&mask, 1}, begin - mask.lead, near);
+      }
     }
   }
   if (letter_before && (search.lettered_sizes >> digits & 1) != 0) try_lettered(begin, digits);
@@ -326,10 +335,9 @@ void Forms::Scan::try_lettered(size_t group, size_t digits) {
   while (letters < std::min(group, shape_size_max) && is_letter(text[group - letters - 1])) letters += 1;
   const bool near = context_possible(group - letters);
   if (!near && (search.sure_lettered >> digits & 1) == 0) return;
-  for (const uint16_t index : forms.by_lettered_group_[digits]) {
-    const Form& form = forms.forms_[index];
-    if (form.lead == letters && (near || !lacks_context(form))) try_form(form, group - letters);
-  }
+  const auto& masks = forms.by_lettered_group_[digits];
+  const auto led = std::ranges::equal_range(masks, letters, {}, &Mask::lead);
+  try_masks({led.begin(), led.end()}, group - letters, near);
 }
 
 // Only where a letter stands before it in its cell, near enough.
@@ -349,8 +357,8 @@ void Forms::Scan::try_token(unsigned bit, size_t digits) {
   const uint64_t ahead = window(&Block::digits, bit) | window(&Block::letters, bit);
   const size_t size = group - begin + std::max(digits, static_cast<size_t>(std::countr_one(ahead)));
   if (size > shape_size_max || (search.token_sizes >> size & 1) == 0) return;
-  if ((search.sure_tokens >> size & 1) == 0 && !context_possible(begin)) return;
-  for (const uint16_t index : forms.by_token_[size]) try_form(forms.forms_[index], begin);
+  const bool near = context_possible(begin);
+  if (near || (search.sure_tokens >> size & 1) != 0) try_masks(forms.by_token_[size], begin, near);
 }
 
 bool Forms::Scan::joined_before(size_t begin, std::string_view separators) const {
@@ -364,7 +372,7 @@ bool Forms::Scan::joined_behind(size_t end, std::string_view separators) const {
 // What stands beside a value must not make it part of a longer number or word.
 bool Forms::Scan::stands_alone(const Form& form, size_t begin) const {
   const size_t end = begin + form.size;
-  const bool only_digits = (form.letters | form.any) == 0;
+  const bool only_digits = (form.mask.letters | form.mask.any) == 0;
   const auto continues = [&](size_t i) { return only_digits && form.separated ? is_digit(text[i]) : is_alnum(text[i]); };
   if (begin > 0 && continues(begin - 1)) return false;
   if (end < text.size() && continues(end)) return false;
@@ -394,16 +402,21 @@ bool Forms::Scan::separators_fit(const Form& form, size_t begin) const {
   return true;
 }
 
-void Forms::Scan::try_form(const Form& form, size_t begin) {
-  if (begin + form.size > text.size() || begin + block_size < at) return;
+void Forms::Scan::try_masks(std::span<const Mask> masks, size_t begin, bool near) {
+  if (begin + block_size < at) return;
   const auto offset = static_cast<std::ptrdiff_t>(begin) - static_cast<std::ptrdiff_t>(at);
   const uint64_t digits = window(&Block::digits, offset);
   const uint64_t letters = window(&Block::letters, offset);
-  const uint64_t fixed = ((uint64_t{1} << form.size) - 1) & ~form.any;
-  if ((digits & fixed) != form.digits || (letters & fixed) != form.letters) return;
-  if (((digits | letters) & form.any) != form.any) return;
-  if (!search.live.has(form.type) || !separators_fit(form, begin) || !stands_alone(form, begin)) return;
+  for (const Mask& mask : masks) {
+    if ((digits & mask.fixed) != mask.digits || (letters & mask.fixed) != mask.letters) continue;
+    if (((digits | letters) & mask.any) != mask.any) continue;
+    const Form& form = forms.forms_[mask.form];
+    if (search.live.has(form.type) && (near || !lacks_context(form))) judge(form, begin);
+  }
+}
 
+void Forms::Scan::judge(const Form& form, size_t begin) {
+  if (begin + form.size > text.size() || !separators_fit(form, begin) || !stands_alone(form, begin)) return;
   std::array<char, shape_size_max> value;
   size_t size = 0;
   for (size_t i = 0; i < form.size; ++i) {

@@ -9,6 +9,7 @@
 #pragma once
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -45,13 +46,19 @@ class Forms {
   void find(std::string_view text, const Search& search, const ContextWords& words, std::vector<Match>& out) const;
 
  private:
-  struct Form {
-    uint64_t digits = 0;   // Bit n: byte n must be one.
+  // What is laid over the words; small, since many are tried for one that fits.
+  struct Mask {
+    uint64_t fixed = 0;    // Bit n: byte n is what the next two say, and nothing else ...
+    uint64_t digits = 0;
     uint64_t letters = 0;
-    uint64_t any = 0;      // A digit or a letter.
+    uint64_t any = 0;      // ... or a digit or a letter.
+    uint16_t form = 0;     // Index into forms_.
+    uint8_t lead = 0;      // Bytes before its first group of digits.
+  };
+  struct Form {
+    Mask mask;
     std::array<char, shape_size_max> text{};
     uint8_t size = 0;
-    uint8_t lead = 0;      // Bytes before its first group of digits.
     bool needs_context = false;
     bool keeps_case = false;
     bool separated = false;
@@ -61,14 +68,15 @@ class Forms {
   struct Scan;
 
   void add(const DataTypeSpec& spec, DataType type, std::string_view shape);
-  void file(uint16_t index);
+  void file(const Mask& mask, size_t size, bool separated);
   static Form parse(std::string_view shape);
 
   std::vector<Form> forms_;
-  // Indexes into forms_, by the size of the first group of digits: where only letters stand before it, and others.
-  std::array<std::vector<uint16_t>, 64> by_group_;
-  std::array<std::vector<uint16_t>, 64> by_lettered_group_;
-  std::array<std::vector<uint16_t>, 64> by_token_;  // By the size of the token, for shapes that do not begin clearly.
+  // By the size of the first group of digits: where nothing stands before it, something, and letters alone.
+  std::array<std::vector<Mask>, 64> by_group_;
+  std::array<std::vector<Mask>, 64> by_led_group_;
+  std::array<std::vector<Mask>, 64> by_lettered_group_;
+  std::array<std::vector<Mask>, 64> by_token_;  // By the size of the token, for shapes that do not begin clearly.
 };
 
 /// Fewest and most bytes of a list of shapes.
