@@ -22,8 +22,9 @@ namespace {
 
 // What an entry costs beside its text; facts are bounded by the text they were read from.
 size_t cost_of(std::string_view key, const Facts& facts) {
-  size_t cost = sizeof(Facts) + 256 + key.size() + facts.canonical.size() + facts.text_to_record.size() + facts.literals.size() +
-                facts.parse_error.size() + facts.opaque_because.size() + facts.guard_detail.size();
+  size_t cost = sizeof(Facts) + 256 + key.size() + facts.canonical.size() + facts.text_to_record.size() +
+                facts.literals.size() + facts.parse_error.size() + facts.opaque_because.size() +
+                facts.guard_detail.size();
   for (const RelationUse& use : facts.relations) cost += sizeof use + use.schema.size() + use.name.size();
   for (const ColumnReference& column : facts.columns) {
     cost += sizeof column + column.schema.size() + column.table.size() + column.name.size();

@@ -98,12 +98,11 @@ void ColumnScopes::add_alias(std::string_view alias, size_t first, bool columns_
   add(alias, {0, std::move(all), false}, false);
 }
 
-Sources ColumnScopes::record(std::string_view schema, std::string_view table, std::string_view name,
-                             ColumnUses uses) {
+Sources ColumnScopes::record(std::string_view schema, std::string_view table, std::string_view name, ColumnUses uses) {
   Sources found;
   if (overflowed_) return found;
-  const auto [at, unknown] = reference_numbers_.try_emplace(
-      {std::string(schema), std::string(table), std::string(name)}, references_.size());
+  const auto [at, unknown] =
+      reference_numbers_.try_emplace({std::string(schema), std::string(table), std::string(name)}, references_.size());
   if (unknown && references_.size() == columns_max) {
     overflowed_ = true;
     return found;
@@ -218,9 +217,8 @@ Sources ColumnScopes::use_bare(std::string_view name, ColumnUses uses) {
       anywhere = false;
       if (!item.derived) {
         found |= record(item.relation, star, uses);
-      } else if (item.derived->open ||
-                 std::ranges::find(item.derived->columns, name, &DerivedTable::Column::name) !=
-                     item.derived->columns.end()) {
+      } else if (item.derived->open || std::ranges::find(item.derived->columns, name, &DerivedTable::Column::name) !=
+                                           item.derived->columns.end()) {
         exact = exact || !item.derived->open;
         found |= use_of_derived(item.derived, name, uses);
       } else {

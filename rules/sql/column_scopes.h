@@ -36,7 +36,7 @@ struct DerivedTable {
   bool open = false;          ///< A WITH query whose text has not been read to its end.
   bool started = false;       ///< Being read: a use of it now is its own recursion.
   bool refers_to_itself = false;
-  ColumnUses pending;         ///< What was done with its columns while it was open.
+  ColumnUses pending;  ///< What was done with its columns while it was open.
 
   [[nodiscard]] bool positions_known() const { return stars.empty() && rest.none(); }
 };

@@ -127,8 +127,8 @@ void NodeHandlers::name_output(Walker& walker, JsonValue expression, const Deriv
   if (const auto constant = as_node(expression, "A_Const")) {
     walker.collect_.literal_matters();
     const int64_t position = position_of(*constant);
-    const bool known = outputs.positions_known() && position > 0 &&
-                       static_cast<uint64_t>(position) <= outputs.columns.size();
+    const bool known =
+        outputs.positions_known() && position > 0 && static_cast<uint64_t>(position) <= outputs.columns.size();
     if (known) return walker.columns_.add_uses(outputs.columns[static_cast<size_t>(position) - 1].sources, uses);
     walker.columns_.add_uses(outputs, uses);
     return;

@@ -123,8 +123,8 @@ void NodeHandlers::qualified_operator(Walker& walker, JsonObject node, std::stri
 bool NodeHandlers::names_key(JsonObject expression) {
   const auto parts = array_field(expression, "name");
   const std::string_view name = parts ? read_name(*parts).name : std::string_view{};
-  return name == "->" || name == "->>" || name == "#>" || name == "#>>" || name == "#-" || name.find('?') != name.npos ||
-         name.starts_with("@");
+  return name == "->" || name == "->>" || name == "#>" || name == "#>>" || name == "#-" ||
+         name.find('?') != std::string_view::npos || name.starts_with("@");
 }
 
 void NodeHandlers::operator_expression(Walker& walker, JsonObject node, Use use) {

@@ -22,11 +22,16 @@ void append_escape(std::string_view text, size_t& i, std::string& out, char32_t&
   const char c = text[i + 1];
   i += 2;
   switch (c) {
-    case 'b': return out.push_back('\b');
-    case 'f': return out.push_back('\f');
-    case 'n': return out.push_back('\n');
-    case 'r': return out.push_back('\r');
-    case 't': return out.push_back('\t');
+    case 'b':
+      return out.push_back('\b');
+    case 'f':
+      return out.push_back('\f');
+    case 'n':
+      return out.push_back('\n');
+    case 'r':
+      return out.push_back('\r');
+    case 't':
+      return out.push_back('\t');
     case 'u':
     case 'U': {
       char32_t value = read_hex(text, i, c == 'u' ? 4 : 8);
@@ -39,7 +44,8 @@ void append_escape(std::string_view text, size_t& i, std::string& out, char32_t&
         return out.push_back(static_cast<char>(static_cast<unsigned char>(read_hex(text, i, 2))));
       }
       return out.push_back(c);
-    default: break;
+    default:
+      break;
   }
   if (!is_octal_digit(c)) return out.push_back(c);
   unsigned value = hex_value(c);

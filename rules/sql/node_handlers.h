@@ -85,7 +85,7 @@ struct NodeHandlers {
   static void outputs(Walker&, JsonArray targets, ColumnUses, DerivedTable& into);
   static void rows(Walker&, JsonArray lists, ColumnUses, DerivedTable& into);
   static void assign(Walker&, JsonArray targets);
-  static void set_operation(Walker&, JsonObject select, ColumnUses outputs, bool sees_siblings);
+  static void set_operation(Walker&, JsonObject select, ColumnUses uses, bool sees_siblings);
   static void name_outputs(Walker&, JsonObject select, const DerivedTable& outputs);
   static void name_output(Walker&, JsonValue expression, const DerivedTable& outputs, ColumnUses);
   static void written_fields(Walker&, std::string_view type, JsonObject node);

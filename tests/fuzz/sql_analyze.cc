@@ -29,6 +29,8 @@ void check(const std::string& text) {
   const auto again = sluice::rules::analyze(prefix + text, {}, {"app.*"});
   SLUICE_ASSERT(again->understood && again->canonical == facts->canonical && again->kinds == facts->kinds);
   SLUICE_ASSERT(again->relations == facts->relations && again->functions == facts->functions);
+  SLUICE_ASSERT(again->columns == facts->columns && again->columns_unknown == facts->columns_unknown);
+  SLUICE_ASSERT(again->literals == facts->literals && again->literal_independent == facts->literal_independent);
   SLUICE_ASSERT(again->opaque == facts->opaque && again->guard == facts->guard);
   SLUICE_ASSERT(again->has_secret == facts->has_secret && again->where_absent == facts->where_absent);
 }

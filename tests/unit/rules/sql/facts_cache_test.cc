@@ -173,8 +173,9 @@ TEST(facts_cache, evasion_54_never_says_what_the_grammar_would_not) {
   std::mt19937_64 random(seed);
   for (size_t i = 0; i < count; ++i) {
     // A mutated statement is asked for with its own literals, and then with others.
-    const std::string text =
-        mutator.number(0, 1) == 0 ? mutator.next() : std::string(plain_queries[mutator.number(0, plain_queries.size() - 1)]);
+    const std::string text = mutator.number(0, 1) == 0
+                                 ? mutator.next()
+                                 : std::string(plain_queries[mutator.number(0, plain_queries.size() - 1)]);
     for (const std::string& asked : {text, with_other_literals(text, random), with_other_literals(text, random)}) {
       const auto expected = facts_of(asked);
       if (const auto found = cache.find(asked, Literals::Unread)) {

@@ -49,15 +49,27 @@ class Mutator {
   void change(std::string& text) {
     const size_t at = number(0, text.size());
     switch (number(0, 6)) {
-      case 0: text.insert(at, any(fragments)); break;
-      case 1: text.erase(at, number(1, 4)); break;
-      case 2: text.erase(at); break;
-      case 3: text.insert(at, any(samples)); break;
+      case 0:
+        text.insert(at, any(fragments));
+        break;
+      case 1:
+        text.erase(at, number(1, 4));
+        break;
+      case 2:
+        text.erase(at);
+        break;
+      case 3:
+        text.insert(at, any(samples));
+        break;
       case 4:
         if (at < text.size()) text[at] = static_cast<char>(number(1, 127));
         break;
-      case 5: text.replace(at, number(0, 3), any(fragments)); break;
-      default: text += any(fragments); break;
+      case 5:
+        text.replace(at, number(0, 3), any(fragments));
+        break;
+      default:
+        text += any(fragments);
+        break;
     }
   }
 

@@ -85,8 +85,7 @@ INSTANTIATE_TEST_SUITE_P(
         ColumnsCase{"derived_and_renamed", "select 1 from (select a, b from t) d(x, y) where y", "t.a:o t.b:op"},
         ColumnsCase{"a_computed_column", "select 1 from (select upper(a) from t) d where upper = 'X'", "t.a:op"},
         ColumnsCase{"with", "with w as (select a, b from t) select 1 from w where a", "t.a:op t.b:o"},
-        ColumnsCase{"with_renamed", "with w(x, y) as (select a, b from t) select 1 from w v where v.y",
-                    "t.a:o t.b:op"},
+        ColumnsCase{"with_renamed", "with w(x, y) as (select a, b from t) select 1 from w v where v.y", "t.a:o t.b:op"},
         ColumnsCase{"with_returning", "with w as (delete from t where c returning a as x) select 1 from w where x",
                     "t.a:op t.c:p"},
         ColumnsCase{"with_recursive",
@@ -101,10 +100,8 @@ INSTANTIATE_TEST_SUITE_P(
         ColumnsCase{"intersect_is_a_predicate", "select 'x' intersect select a from t", "t.a:opg"},
         ColumnsCase{"union_under_where", "select 1 from (select a x from t union all select b from u) d where x = 1",
                     "t.a:op u.b:op"},
-        ColumnsCase{"subselect_may_look_outside", "select 1 from t where b in (select a from u)",
-                    "any.a:p t.b:p"},
-        ColumnsCase{"subselect_qualified", "select (select u.a from u where u.b = t.c) from t",
-                    "t.c:p u.a:o u.b:p"},
+        ColumnsCase{"subselect_may_look_outside", "select 1 from t where b in (select a from u)", "any.a:p t.b:p"},
+        ColumnsCase{"subselect_qualified", "select (select u.a from u where u.b = t.c) from t", "t.c:p u.a:o u.b:p"},
         ColumnsCase{"derived_tables_do_not_see_their_siblings", "select 1 from t, (select a from u) d", "u.a:o"},
         ColumnsCase{"lateral_ones_do", "select 1 from t, lateral (select a from u) d", "any.a:o"},
         ColumnsCase{"join_alias", "select 1 from (t join u on true) as j where j.a", "t.a:p u.a:p"},
@@ -114,15 +111,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     masking_evasion_05_whole_rows, ColumnsOf,
-    testing::Values(
-        ColumnsCase{"bare", "select u from t u", "t.*:o t.u:o"},
-        ColumnsCase{"as_json", "select row_to_json(u), to_jsonb(u.*) from t u", "t.*:o t.u:o"},
-        ColumnsCase{"attribute_notation", "select u.to_jsonb from t u", "t.*:o t.to_jsonb:o"},
-        ColumnsCase{"of_a_derived_table", "select d.row_to_json from (select a from t) d", "t.a:o"},
-        ColumnsCase{"field_of_a_row", "select (u).a from t u", "t.*:o t.u:o"},
-        ColumnsCase{"all_fields_of_a_row", "select (u).* from t u", "t.*:o t.u:o"},
-        ColumnsCase{"row_of_a_star", "select row(u.*) from t u", "t.*:o"},
-        ColumnsCase{"through_a_subselect", "select 1 from (select u from t u) d where (d.u).a", "t.*:op t.u:op"}),
+    testing::Values(ColumnsCase{"bare", "select u from t u", "t.*:o t.u:o"},
+                    ColumnsCase{"as_json", "select row_to_json(u), to_jsonb(u.*) from t u", "t.*:o t.u:o"},
+                    ColumnsCase{"attribute_notation", "select u.to_jsonb from t u", "t.*:o t.to_jsonb:o"},
+                    ColumnsCase{"of_a_derived_table", "select d.row_to_json from (select a from t) d", "t.a:o"},
+                    ColumnsCase{"field_of_a_row", "select (u).a from t u", "t.*:o t.u:o"},
+                    ColumnsCase{"all_fields_of_a_row", "select (u).* from t u", "t.*:o t.u:o"},
+                    ColumnsCase{"row_of_a_star", "select row(u.*) from t u", "t.*:o"},
+                    ColumnsCase{"through_a_subselect", "select 1 from (select u from t u) d where (d.u).a",
+                                "t.*:op t.u:op"}),
     named_by_reason);
 
 TEST(sql_columns, promise_10_more_columns_than_the_cap_are_unknown_not_forgotten) {

@@ -64,7 +64,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "not understood: syntax error"},
         EvasionCase{"evasion_39_load_data_is_nothing", "load data local infile 'x' into table t",
                     "not understood: syntax error at or near \"data\""},
-        EvasionCase{"evasion_40_handler_is_nothing", "handler t open", "not understood: syntax error at or near \"handler\""},
+        EvasionCase{"evasion_40_handler_is_nothing", "handler t open",
+                    "not understood: syntax error at or near \"handler\""},
         EvasionCase{"evasion_41_drop_owned", "drop owned by r cascade", "drop"},
         EvasionCase{"evasion_41_drop_database", "drop database d with (force)", "drop"},
         EvasionCase{"evasion_41_drop_schema", "drop schema s cascade", "drop"},
@@ -73,8 +74,10 @@ INSTANTIATE_TEST_SUITE_P(
         EvasionCase{"evasion_42_updatable_view_is_the_view", "update v set a = 1 where b", "update | v:rw"},
         EvasionCase{"evasion_42_merge_into_a_view", "merge into only t using v on true when matched then do nothing",
                     "merge | t:rw v:r"},
-        EvasionCase{"evasion_48_dml_in_a_cursor_of_dml", "declare c cursor for with x as (update t set a = 1 returning a) "
-                    "table x", "select update declare | t:rw"},
+        EvasionCase{"evasion_48_dml_in_a_cursor_of_dml",
+                    "declare c cursor for with x as (update t set a = 1 returning a) "
+                    "table x",
+                    "select update declare | t:rw"},
         EvasionCase{"evasion_52_a_separator_of_psql_is_nothing", "select 1\\; drop table t",
                     "not understood: syntax error at or near \"\\\""},
         EvasionCase{"evasion_52_a_delimiter_is_nothing", "delimiter // drop table t //",

@@ -68,8 +68,9 @@ TEST(sql_lexer, agrees_with_the_servers_scanner_on_a_million_generated_and_mutat
     const std::string difference = oracle::disagreement(text);
     if (!difference.empty()) {
       const std::string least = shrunk(text);
-      FAIL() << "SLUICE_LEXER_SEED=" << seed << ", statement " << i << ": " << difference << "\n" << text
-             << "\nshrunk: " << least << "\n" << oracle::disagreement(least);
+      FAIL() << "SLUICE_LEXER_SEED=" << seed << ", statement " << i << ": " << difference << "\n"
+             << text << "\nshrunk: " << least << "\n"
+             << oracle::disagreement(least);
     }
     accepted += lex_text(text, limits).has_value() ? 1 : 0;
   }
