@@ -48,7 +48,7 @@ void read_types(const YAML::Node& node, const DataTypes& table, TypeSet& types, 
     } else if (has(later_types, word.text)) {
       file.fail(word.mark, fmt::format("data type \"{}\" is not available in this version", word.text));
     } else {
-      file.fail(word.mark, fmt::format("expected a data type (`sluice rules types` lists them), found \"{}\"{}", word.text,
+      file.fail(word.mark, fmt::format("expected a data type, found \"{}\"{}", word.text,
                                        suggestion(word.text, known)));
     }
   }

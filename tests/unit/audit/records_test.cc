@@ -27,14 +27,14 @@ std::vector<std::byte> encoded(const Statement& record, size_t text_max) {
 
 /// Every cut of a payload, and one byte too many, must be refused.
 template <typename Decode>
-void expect_exact(const std::vector<std::byte>& payload, Decode decode) {
-  EXPECT_TRUE(decode(Bytes(payload), 1).has_value());
+void expect_exact(const std::vector<std::byte>& payload, Decode decode, uint16_t version = 1, uint16_t newest = 1) {
+  EXPECT_TRUE(decode(Bytes(payload), version).has_value());
   for (size_t size = 0; size < payload.size(); ++size)
-    EXPECT_FALSE(decode(Bytes(payload).first(size), 1).has_value()) << size;
+    EXPECT_FALSE(decode(Bytes(payload).first(size), version).has_value()) << size;
   std::vector<std::byte> longer = payload;
   longer.push_back(std::byte{0});
-  EXPECT_FALSE(decode(Bytes(longer), 1).has_value());
-  const auto other = decode(Bytes(payload), 2);
+  EXPECT_FALSE(decode(Bytes(longer), version).has_value());
+  const auto other = decode(Bytes(payload), static_cast<uint16_t>(newest + 1));
   ASSERT_FALSE(other.has_value());
   EXPECT_EQ(other.error(), RecordError::UnknownVersion);
 }
@@ -119,7 +119,7 @@ TEST(audit_records, an_intent_reads_back_as_written) {
   EXPECT_TRUE(read[1].null);
   EXPECT_FALSE(read[2].null);
   EXPECT_TRUE(read[2].value.empty());
-  expect_exact(payload, decode_intent);
+  expect_exact(payload, decode_intent, 1, 2);
 }
 
 TEST(audit_records, bug_class_23_a_parameter_over_4_KiB_keeps_prefix_length_and_hash_and_says_so) {
@@ -155,7 +155,23 @@ TEST(audit_records, promise_10_parameters_that_are_too_large_together_are_counte
     hashed.append(reinterpret_cast<const char*>(&word), sizeof word).append(p);
   }
   EXPECT_EQ(v->rest_sha256, sha256(as_bytes(hashed)));
-  expect_exact(payload, decode_intent);
+  expect_exact(payload, decode_intent, 1, 2);
+}
+
+TEST(audit_records, an_intent_says_which_rules_only_alert_and_that_it_is_held) {
+  Alerts alerts;
+  for (const std::string_view rule : {"a", "b", "c", "d", "e", "f"}) alerts.add(rule);
+  const Intent held{.verdict = Verdict::Hold, .reason = Reason::Rule, .rule = "r", .alerts = alerts};
+  EXPECT_EQ(plan(held, 1U << 20).version, 2);
+  EXPECT_EQ(plan(Intent{.verdict = Verdict::Deny}, 1U << 20).version, 1);
+  const auto payload = encoded(held);
+  EXPECT_FALSE(decode_intent(payload, 1)) << "version 1 knows neither";
+  const auto v = decode_intent(payload, 2);
+  ASSERT_TRUE(v);
+  EXPECT_EQ(v->verdict, Verdict::Hold);
+  EXPECT_EQ(v->alerts.value, "a,b,c,d,+2");
+  EXPECT_EQ(v->rule.value, "r");
+  expect_exact(payload, decode_intent, 2, 2);
 }
 
 TEST(audit_records, promise_10_the_largest_possible_bind_fits_an_intent) {
@@ -173,7 +189,16 @@ TEST(audit_records, an_outcome_reads_back_as_written_and_always_fits_its_reserva
                   .bytes_to_client = 2, .masked_cells = 3, .bytes_from_client = 5, .from_client_sha256 = sha256({}),
                   .duration_ns = 6};
   const auto payload = encoded(o);
-  EXPECT_EQ(payload.size(), outcome_payload_max);
+  Outcome largest = o;
+  largest.alerted_values = 7;
+  EXPECT_EQ(version_of(o), 1);
+  EXPECT_EQ(version_of(largest), 2);
+  const auto alerted = encoded(largest);
+  EXPECT_EQ(alerted.size(), outcome_payload_max);
+  EXPECT_FALSE(decode_outcome(alerted, 1)) << "version 1 knows no alerts";
+  ASSERT_TRUE(decode_outcome(alerted, 2));
+  EXPECT_EQ(decode_outcome(alerted, 2)->value.alerted_values, 7U);
+  expect_exact(alerted, decode_outcome, 2, 2);
   const auto v = decode_outcome(payload, 1);
   ASSERT_TRUE(v);
   EXPECT_EQ(v->value.intent_seq, 4U);
@@ -185,7 +210,7 @@ TEST(audit_records, an_outcome_reads_back_as_written_and_always_fits_its_reserva
   EXPECT_EQ(v->value.bytes_from_client, 5U);
   EXPECT_EQ(v->value.from_client_sha256, sha256({}));
   EXPECT_EQ(v->value.duration_ns, 6U);
-  expect_exact(payload, decode_outcome);
+  expect_exact(payload, decode_outcome, 1, 2);
   expect_exact(encoded(Outcome{.intent_seq = 1, .sqlstate = "42501"}), decode_outcome);
 }
 
