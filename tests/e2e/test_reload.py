@@ -203,6 +203,21 @@ def test_promise_07_every_record_names_one_set_and_says_which_it_is(own_gateway)
     assert [(r["rule_generation"], r["verdict"]) for r in found if r["type"] == "intent"] == [(1, "allow"), (2, "deny")]
 
 
+def test_promise_07_an_execution_behind_a_reload_has_a_record_of_its_own(own_gateway):
+    gateway = own_gateway(rules=HARMLESS)
+    with gateway.connect("agent", application_name="bound-before") as connection:
+        connection.send(wire.parse("select 1"), wire.bind(), wire.flush())
+        connection.until("2")
+        push(gateway, [DENY_UPDATE])
+        connection.send(wire.execute(), wire.sync())
+        assert failure(connection.until()) is None
+    session = records.session_by_application(gateway.sluice, "bound-before")
+    found = records.of_session(gateway.sluice, session)
+    intents = [(r["kind"], r["rule_generation"]) for r in found if r["type"] == "intent"]
+    assert intents == [("parse", 1), ("bind", 1), ("execute", 2)]
+    assert sum(r["type"] == "outcome" for r in found) == 3
+
+
 def test_bad_rules_change_nothing_and_say_where_they_are_bad(own_gateway):
     gateway = own_gateway(rules=[DENY_UPDATE])
     before = rules_of(gateway)
