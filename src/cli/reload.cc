@@ -65,7 +65,7 @@ bool same_names(const std::vector<TargetSettings>& a, const std::vector<TargetSe
 bool drain_events(int inotify) {
   alignas(inotify_event) char buffer[16 * (sizeof(inotify_event) + NAME_MAX + 1)];
   bool any = false;
-  for (ssize_t n = 0; (n = ::read(inotify, buffer, sizeof buffer)) > 0;) any = true;
+  while (::read(inotify, buffer, sizeof buffer) > 0) any = true;
   return any;
 }
 
@@ -87,14 +87,14 @@ Reloader::Reloader(Started started, DataPlane& data_plane, LogSink& log)
       files_(current_.sources),
       settings_(std::move(started.settings)),
       credentials_(std::move(started.credentials)),
-      keys_stamp_(started.keys_stamp) {
+      keys_stamp_(started.keys_stamp),
+      inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   status_.generation = current_.set->generation();
   status_.count = current_.set->rule_count();
   status_.hash = hex_encode(current_.set->hash());
   status_.origin = current_.origin;
   status_.loaded_unix_s = std::time(nullptr);
-  inotify_ = ::inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-  wake_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   watch();
   seen_ = look();
   for (auto& [path, stamp] : seen_) {

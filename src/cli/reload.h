@@ -103,8 +103,8 @@ class Reloader {
 
   // Of the thread.
   Look seen_;
-  int inotify_ = -1;
-  int wake_ = -1;
+  const int inotify_;  // -1: there is none, and a look each second has to do.
+  const int wake_;
   std::atomic<bool> requested_{false};
   std::atomic<bool> stop_{false};
   std::thread thread_;

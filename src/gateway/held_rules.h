@@ -72,8 +72,14 @@ class HeldRules {
     if (shared_ != nullptr) ++shared_->references;
   }
   HeldRules(HeldRules&& other) noexcept : shared_(std::exchange(other.shared_, nullptr)) {}
-  HeldRules& operator=(HeldRules other) noexcept {
-    std::swap(shared_, other.shared_);
+  HeldRules& operator=(const HeldRules& other) {
+    HeldRules copy(other);
+    std::swap(shared_, copy.shared_);
+    return *this;
+  }
+  HeldRules& operator=(HeldRules&& other) noexcept {
+    HeldRules taken(std::move(other));
+    std::swap(shared_, taken.shared_);
     return *this;
   }
   ~HeldRules() { reset(); }

@@ -178,6 +178,7 @@ PgSession::Next PgSession::bind_portal(std::string_view portal, std::string_view
   entry.portal = std::make_shared<Portal>();
   entry.portal->statement = std::move(statement);
   entry.portal->intent_seq = seq;
+  entry.portal->epoch = rules_.epoch();
   entry.portal->started_ns = entry.started_ns;
   return Next::Forward;
 }
@@ -233,6 +234,8 @@ PgSession::Next PgSession::take_execute(Bytes body) {
   }
   if (portal->statement->epoch != rules_.epoch()) portal->statement = judged_now(portal->statement, {});
   const StatementPtr statement = portal->statement;
+  // A record names the rules that the execution was judged by: the Bind's does not, if they changed since.
+  if (portal->epoch != rules_.epoch()) drop_portal_intent(*portal);
   uint64_t seq = portal->intent_seq;
   const bool refused = statement->decision.verdict != Verdict::Allow;
   // The Bind's record speaks for the first execution; every further one has its own.

@@ -50,6 +50,7 @@ struct Portal {
   int columns = -1;         ///< Of its rows; -1: not described.
   uint64_t described = 0;   ///< The epoch of rules its last Describe was sent under; 0: none was.
   uint64_t intent_seq = 0;  ///< Of the Bind that made it; 0 once its outcome is written.
+  uint64_t epoch = 0;       ///< Of the rules that Bind was recorded under.
   uint64_t started_ns = 0;
   StreamedPtr streamed;  ///< Large parameters; null: they are in the record.
 };

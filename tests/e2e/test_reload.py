@@ -203,6 +203,21 @@ def test_promise_07_every_record_names_one_set_and_says_which_it_is(own_gateway)
     assert [(r["rule_generation"], r["verdict"]) for r in found if r["type"] == "intent"] == [(1, "allow"), (2, "deny")]
 
 
+def test_promise_07_an_execution_behind_a_reload_has_a_record_of_its_own(own_gateway):
+    gateway = own_gateway(rules=HARMLESS)
+    with gateway.connect("agent", application_name="bound-before") as connection:
+        connection.send(wire.parse("select 1"), wire.bind(), wire.flush())
+        connection.until("2")
+        push(gateway, [DENY_UPDATE])
+        connection.send(wire.execute(), wire.sync())
+        assert failure(connection.until()) is None
+    session = records.session_by_application(gateway.sluice, "bound-before")
+    found = records.of_session(gateway.sluice, session)
+    intents = [(r["kind"], r["rule_generation"]) for r in found if r["type"] == "intent"]
+    assert intents == [("parse", 1), ("bind", 1), ("execute", 2)]
+    assert sum(r["type"] == "outcome" for r in found) == 3
+
+
 def test_bad_rules_change_nothing_and_say_where_they_are_bad(own_gateway):
     gateway = own_gateway(rules=[DENY_UPDATE])
     before = rules_of(gateway)
@@ -377,6 +392,38 @@ def test_limits_and_defaults_hold_from_the_next_statement_of_a_live_session(own_
         assert failure(connection.run("select 1"))["C"] == "42501"
         connection.send(wire.bind("s"), wire.execute(), wire.sync())
         assert failure(connection.until())["C"] == "42501", "also what was prepared before"
+
+
+def test_a_function_that_is_no_longer_trusted_ends_the_sessions_that_may_have_used_it(own_gateway, folder, postgres):
+    trusting = {"trusted_functions": ["app.*"]}
+    gateway = own_gateway(rules=HARMLESS, targets=two_targets(postgres, folder, **trusting))
+    with gateway.connect("agent") as trusted, gateway.connect("agent", "other") as stays:
+        configure(gateway, targets=two_targets(postgres, folder, trusted_functions=["app.*", "public.f"]))
+        until_logged(gateway, "configuration-loaded")
+        assert trusted.rows("select 1") == [[b"1"]], "more trust ends nobody"
+        configure(gateway, targets=two_targets(postgres, folder))
+        assert ended_with(trusted)["C"] == "57P01"
+        assert stays.rows("select 1") == [[b"1"]]
+
+
+def test_an_idle_time_out_that_is_set_later_holds_for_a_session_that_is_idle_already(own_gateway, folder, postgres):
+    gateway = own_gateway(rules=HARMLESS, targets=two_targets(postgres, folder))
+    with gateway.connect("agent") as idle, gateway.connect("agent", "other") as stays:
+        configure(gateway, targets=two_targets(postgres, folder, limits={"idle_timeout": "1s"}))
+        assert ended_with(idle)["C"] == "57P05"
+        assert stays.rows("select 1") == [[b"1"]]
+
+
+def test_promise_07_a_push_is_answered_when_every_lane_judges_by_it(own_gateway):
+    gateway = own_gateway(rules=HARMLESS, lanes=3)
+    with contextlib.ExitStack() as stack:
+        sessions = [stack.enter_context(gateway.connect("agent")) for _ in range(9)]
+        for rules, denied in ((DENY_UPDATE, True), (HARMLESS[0], False)) * 5:
+            push(gateway, [rules])
+            assert all((failure(session.run(UPDATE)) is not None) is denied for session in sessions)
+        lanes = status(gateway)["lanes"]
+        assert len(lanes) == 3 and all(lane["sessions_open"] > 0 and lane["rule_generation"] == 11 for lane in lanes)
+        assert len(rules_of(gateway)["live"]) == 1
 
 
 def test_a_new_address_is_for_new_sessions(own_gateway, folder, postgres):
