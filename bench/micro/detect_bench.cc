@@ -22,7 +22,7 @@ std::string_view class_of(char shape) {
   switch (shape) {
     case '9': return R"(\d)";
     case 'A': return "[A-Za-z]";
-    case 'X': return "[A-Za-z0-9]";
+    case '#': return "[A-Za-z0-9]";
     case '_': return "[ -]";
     case '.': return R"(\.)";
     case '(': return R"(\()";

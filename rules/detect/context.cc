@@ -24,7 +24,11 @@ bool is_seam(std::string_view text, size_t at) {
 
 ContextWords::ContextWords(const DataTypes& types, TypeSet used) {
   used.each([&](DataType type) {
-    for (const std::string_view word : parts_of(types.spec(type).context)) {
+    // Words of a type that is found without them say nothing new, and would split batches for nothing.
+    const DataTypeSpec& spec = types.spec(type);
+    const bool asks = spec.needs_context || (spec.engine == Engine::Forms && spec.shape.find('?') != std::string_view::npos);
+    if (!asks) return;
+    for (const std::string_view word : parts_of(spec.context)) {
       words_[std::string(word)].add(type);
       types_.add(type);
       word_size_max_ = std::max(word_size_max_, word.size());

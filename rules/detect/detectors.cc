@@ -54,7 +54,7 @@ Detectors::Detectors(DataTypes types, const TypeSet& used)
     : types_(std::move(types)), used_(used), forms_(types_, used_), words_(types_, used_) {}
 
 Expected<std::shared_ptr<const Detectors>> Detectors::make(DataTypes types, const TypeSet& used, const GroupingOptions& options) {
-  const std::shared_ptr<Detectors> made(new Detectors(std::move(types), used));
+  std::shared_ptr<Detectors> made(new Detectors(std::move(types), used));
   auto grouping = group_triggers(made->types_, made->used_, options);
   if (!grouping) return fail("detectors cannot be compiled: " + grouping.error().message);
   made->databases_ = std::move(grouping->databases);
@@ -63,7 +63,7 @@ Expected<std::shared_ptr<const Detectors>> Detectors::make(DataTypes types, cons
 }
 
 Expected<std::shared_ptr<const Detectors>> Detectors::load(DataTypes types, const TypeSet& used, std::span<const TriggerBlob> blobs) {
-  const std::shared_ptr<Detectors> made(new Detectors(std::move(types), used));
+  std::shared_ptr<Detectors> made(new Detectors(std::move(types), used));
   TypeSet covered;
   for (const TriggerBlob& blob : blobs) {
     auto database = load_triggers(made->types_, blob);
@@ -144,7 +144,7 @@ int Detectors::on_trigger(unsigned id, unsigned long long from, unsigned long lo
   return 0;
 }
 
-void Detectors::find_triggers(const TriggerDatabase& database, TriggerScan& scan, hs_scratch_t* scratch) const {
+void Detectors::find_triggers(const TriggerDatabase& database, TriggerScan& scan, hs_scratch_t* scratch) {
   const auto result = hs_scan(database.database.get(), scan.text.data(), static_cast<unsigned>(scan.text.size()), 0,
                               scratch, on_trigger, &scan);
   SLUICE_ASSERT(result == HS_SUCCESS);

@@ -49,7 +49,7 @@ class Detectors {
   static int on_trigger(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void* context);
   void add_trigger(TriggerScan& scan, DataType type, size_t to) const;
   void add_pattern(TriggerScan& scan, DataType type, size_t from, size_t to) const;
-  void find_triggers(const TriggerDatabase& database, TriggerScan& scan, hs_scratch_t* scratch) const;
+  static void find_triggers(const TriggerDatabase& database, TriggerScan& scan, hs_scratch_t* scratch);
 
   DataTypes types_;
   TypeSet used_;

@@ -113,7 +113,7 @@ Forms::Form Forms::parse(std::string_view shape) {
     switch (shape[i]) {
       case '9': mask.digits |= bit; break;
       case 'A': mask.letters |= bit; break;
-      case 'X': mask.any |= bit; break;
+      case '#': mask.any |= bit; break;
       default: form.separated = true; break;
     }
     form.text[i] = shape[i];
@@ -390,7 +390,7 @@ bool Forms::Scan::separators_fit(const Form& form, size_t begin) const {
   char chosen = 0;
   for (size_t i = 0; i < form.size; ++i) {
     const char wanted = form.text[i];
-    if (wanted == '9' || wanted == 'A' || wanted == 'X') continue;
+    if (wanted == '9' || wanted == 'A' || wanted == '#') continue;
     const char found = text[begin + i];
     if (wanted != '_') {
       if (found != wanted) return false;
@@ -421,7 +421,7 @@ void Forms::Scan::judge(const Form& form, size_t begin) {
   size_t size = 0;
   for (size_t i = 0; i < form.size; ++i) {
     const char wanted = form.text[i];
-    if (wanted != '9' && wanted != 'A' && wanted != 'X') continue;
+    if (wanted != '9' && wanted != 'A' && wanted != '#') continue;
     value[size++] = form.keeps_case ? text[begin + i] : upper(text[begin + i]);
   }
   if (!form.check({value.data(), size})) return;

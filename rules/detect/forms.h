@@ -3,7 +3,7 @@
 // over the words. Its cost hardly depends on the data, which is what Hyperscan could not give for digits:
 // docs/decisions/0007.
 //
-// A shape is written with `9` a digit, `A` a letter, `X` either, `_` a space or a dash (the same one all
+// A shape is written with `9` a digit, `A` a letter, `#` either, `_` a space or a dash (the same one all
 // through), and anything else for itself. `?` in front: needs context. `!`: case counts.
 //   US_SSN  999_99_9999|?999999999     UK_NINO  AA999999A|AA 99 99 99 A
 #pragma once

@@ -8,25 +8,25 @@ namespace {
 
 // Every length an IBAN has in some country, plain and in groups of four.
 constexpr std::string_view iban_shapes =
-    "AA99XXXXXXXXXXX|AA99 XXXX XXXX XXX|AA99XXXXXXXXXXXX|AA99 XXXX XXXX XXXX|AA99XXXXXXXXXXXXXX|AA99 XXXX"
-    " XXXX XXXX XX|AA99XXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXX|AA99XXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX X"
-    "XXX|AA99XXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX X|AA99XXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX"
-    " XX|AA99XXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXX|AA99XXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXX"
-    "X XXXX XXXX|AA99XXXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXXX X|AA99XXXXXXXXXXXXXXXXXXXXXX|AA9"
-    "9 XXXX XXXX XXXX XXXX XXXX XX|AA99XXXXXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXXX XXX|AA99XXXX"
-    "XXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXXX XXXX|AA99XXXXXXXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX"
-    " XXXX XXXX XXXX XXXX X|AA99XXXXXXXXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXXX XXXX XX|AA99XXXX"
-    "XXXXXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXXX XXXX XXX|AA99XXXXXXXXXXXXXXXXXXXXXXXXXXXX|AA99"
-    " XXXX XXXX XXXX XXXX XXXX XXXX XXXX|AA99XXXXXXXXXXXXXXXXXXXXXXXXXXXXX|AA99 XXXX XXXX XXXX XXXX XXXX "
-    "XXXX XXXX X";
+    "AA99###########|AA99 #### #### ###|AA99############|AA99 #### #### ####|AA99##############|AA99 ####"
+    " #### #### ##|AA99###############|AA99 #### #### #### ###|AA99################|AA99 #### #### #### #"
+    "###|AA99#################|AA99 #### #### #### #### #|AA99##################|AA99 #### #### #### ####"
+    " ##|AA99###################|AA99 #### #### #### #### ###|AA99####################|AA99 #### #### ###"
+    "# #### ####|AA99#####################|AA99 #### #### #### #### #### #|AA99######################|AA9"
+    "9 #### #### #### #### #### ##|AA99#######################|AA99 #### #### #### #### #### ###|AA99####"
+    "####################|AA99 #### #### #### #### #### ####|AA99#########################|AA99 #### ####"
+    " #### #### #### #### #|AA99##########################|AA99 #### #### #### #### #### #### ##|AA99####"
+    "#######################|AA99 #### #### #### #### #### #### ###|AA99############################|AA99"
+    " #### #### #### #### #### #### ####|AA99#############################|AA99 #### #### #### #### #### "
+    "#### #### #";
 
 // base58 in each length it can have, then bech32.
 constexpr std::string_view bitcoin_shapes =
-    "!XXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXXX"
-    "XXXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXX"
-    "XXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX|!XXXXXXXXXXX"
-    "XXXXXXXXXXXXXXXXXXXXXXXX|!AA9XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX|!AA9XXXXXXXXXXXXXXXXXXXXXXXXXXX"
-    "XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX";
+    "!##########################|!###########################|!############################|!############"
+    "#################|!##############################|!###############################|!################"
+    "################|!#################################|!##################################|!###########"
+    "########################|!AA9#######################################|!AA9###########################"
+    "################################";
 
 constexpr uint32_t keep = 4;
 
@@ -77,14 +77,14 @@ constexpr DataTypeSpec specs[] = {
      "wallet|btc|bitcoin", false,
      "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa|3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy|bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq",
      "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNb|bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mda", 0, 0, keep},
-    {"ETHEREUM_ADDRESS", "ETH_ADDRESS", Pack::Financial, Engine::Forms, "?9AXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX",
+    {"ETHEREUM_ADDRESS", "ETH_ADDRESS", Pack::Financial, Engine::Forms, "?9A########################################",
      checks::hex_address, nullptr, "eth|ethereum|wallet", false, "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed",
      "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAeg", 0, 0, keep},
-    {"CUSIP", "AMERICAN_BANKERS_CUSIP_ID", Pack::Financial, Engine::Forms, "?XXXXXXXX9|?999999999", checks::cusip,
+    {"CUSIP", "AMERICAN_BANKERS_CUSIP_ID", Pack::Financial, Engine::Forms, "?########9|?999999999", checks::cusip,
      nullptr, "cusip", false, "17275R102|037833100", "17275R103|037833101", 0, 0, keep},
-    {"ISIN", "INTERNATIONAL_SECURITIES_ID", Pack::Financial, Engine::Forms, "?AAXXXXXXXXX9", checks::isin, nullptr,
+    {"ISIN", "INTERNATIONAL_SECURITIES_ID", Pack::Financial, Engine::Forms, "?AA#########9", checks::isin, nullptr,
      "isin|security", false, "US0378331005|DE000BAY0017", "US0378331006", 0, 0, keep},
-    {"LEI", "LEGAL_ENTITY_IDENTIFIER", Pack::Financial, Engine::Forms, "?XXXXXXXXXXXXXXXXXX99", checks::lei, nullptr,
+    {"LEI", "LEGAL_ENTITY_IDENTIFIER", Pack::Financial, Engine::Forms, "?##################99", checks::lei, nullptr,
      "lei|legalentity", false, "5493001KJTIIGC8Y1R12|213800WSGIIZCXF1P572", "5493001KJTIIGC8Y1R13", 0, 0, keep},
     {"FR_SIREN",
      {},
@@ -128,13 +128,13 @@ constexpr DataTypeSpec specs[] = {
      checks::pl_nip, nullptr, "nip|podatnik", false, "8567346215|856-734-62-15", "8567346216", 0, 0, keep},
     {"PT_NIF", "PORTUGAL_TAX_ID", Pack::Financial, Engine::Forms, "?999999999|?999_999_999", checks::pt_nif, nullptr,
      "nif|contribuinte", false, "501964843", "501964842", 0, 0, keep},
-    {"IN_GSTIN", "INDIA_GST_INDIVIDUAL", Pack::Financial, Engine::Forms, "99AAAAA9999AXAX", checks::in_gstin, nullptr,
+    {"IN_GSTIN", "INDIA_GST_INDIVIDUAL", Pack::Financial, Engine::Forms, "99AAAAA9999A#A#", checks::in_gstin, nullptr,
      "gst|gstin", false, "27AAPFU0939F1ZV", "27AAPFU0939F1ZO", 0, 0, keep},
     {"RU_INN", "RUSSIA_TAX_ID", Pack::Financial, Engine::Forms, "?9999999999|?999999999999", checks::ru_inn, nullptr,
      "inn|\320\270\320\275\320\275", false, "7707083893|500100732259", "7707083894|500100732258", 0, 0, keep},
     {"CO_NIT", "COLOMBIA_TAX_ID", Pack::Financial, Engine::Forms, "?999999999-9|?999.999.999-9|?9999999999",
      checks::co_nit, nullptr, "nit", false, "213123432-1|2131234321", "213123432-2", 0, 0, keep},
-    {"MX_RFC", "MEXICO_TAX_ID", Pack::Financial, Engine::Forms, "AAAA999999XXX|AAA999999XXX", checks::mx_rfc, nullptr,
+    {"MX_RFC", "MEXICO_TAX_ID", Pack::Financial, Engine::Forms, "AAAA999999###|AAA999999###", checks::mx_rfc, nullptr,
      "rfc", false, "GODE561231GR8", "GODE561231GR9|GODE561331GR8", 0, 0, keep},
     {"BR_CNPJ", "BRAZIL_CNPJ_NUMBER", Pack::Financial, Engine::Forms, "99.999.999/9999-99|?99999999999999",
      checks::br_cnpj, nullptr, "cnpj", false, "16.727.230/0001-97|16727230000197", "16.727.230/0001-98", 0, 0, keep},
@@ -147,13 +147,13 @@ constexpr DataTypeSpec specs[] = {
     {"ICCID", "ICCID_NUMBER", Pack::Pii, Engine::Forms, "?9999999999999999999|?99999999999999999999", checks::iccid,
      nullptr, "iccid|sim|simcard", false, "89014103211118510720", "89014103211118510721", 0, 0, keep},
     {"VEHICLE_IDENTIFICATION_NUMBER", "VIN|USA_VEHICLE_IDENTIFICATION_NUMBER", Pack::Pii, Engine::Forms,
-     "?XXXXXXXXXXXXXXXXX", checks::vin, nullptr, "vin|chassis|vehicle", false, "1M8GDM9AXKP042788|1HGCM82633A004352",
+     "?#################", checks::vin, nullptr, "vin|chassis|vehicle", false, "1M8GDM9AXKP042788|1HGCM82633A004352",
      "1M8GDM9AYKP042788", 0, 0, keep},
     {"CA_SIN", "CANADA_SOCIAL_INSURANCE_NUMBER", Pack::Pii, Engine::Forms, "?999_999_999|?999999999", checks::ca_sin,
      nullptr, "sin|nas|socialinsurance|assurancesociale", false, "123-456-782|123456782", "123-456-783", 0, 0, keep},
     {"BR_CPF", "BRAZIL_CPF_NUMBER", Pack::Pii, Engine::Forms, "999.999.999-99|?99999999999", checks::br_cpf, nullptr,
      "cpf", false, "390.533.447-05|39053344705", "390.533.447-06|111.111.111-11", 0, 0, keep},
-    {"MX_CURP", "MEXICO_CURP_NUMBER", Pack::Pii, Engine::Forms, "AAAA999999AAAAAAX9", checks::mx_curp, nullptr, "curp",
+    {"MX_CURP", "MEXICO_CURP_NUMBER", Pack::Pii, Engine::Forms, "AAAA999999AAAAAA#9", checks::mx_curp, nullptr, "curp",
      false, "BOXW310820HNERXN09", "BOXW310820HNERXN08", 0, 0, keep},
     {"CL_RUT", "CHILE_CDI_NUMBER", Pack::Pii, Engine::Forms,
      "?99.999.999-9|?9.999.999-9|?99999999-9|?9999999-9|?99.999.999-A|?9.999.999-A|?99999999-A", checks::cl_rut,
@@ -167,7 +167,7 @@ constexpr DataTypeSpec specs[] = {
      "GB123456C|AB123456E|QQ123456C", 0, 0, keep},
     {"UK_UTR", "UK_TAXPAYER_REFERENCE", Pack::Pii, Engine::Forms, "?9999999999|?99999 99999", checks::uk_utr, nullptr,
      "utr|taxreference|taxpayer", false, "1955839661", "2955839661", 0, 0, keep},
-    {"UK_DRIVING_LICENCE", "UK_DRIVERS_LICENSE_NUMBER", Pack::Pii, Engine::Forms, "XXXXX999999XXXXX",
+    {"UK_DRIVING_LICENCE", "UK_DRIVERS_LICENSE_NUMBER", Pack::Pii, Engine::Forms, "#####999999#####",
      checks::uk_driving_licence, nullptr, "dvla|licence|driving", false, "MORGA657054SM9IJ", "MORGA697054SM9IJ", 0, 0,
      keep},
     {"IE_PPSN", "IRELAND_PPSN", Pack::Pii, Engine::Forms, "?9999999A|?9999999AA", checks::ie_ppsn, nullptr, "pps|ppsn",
@@ -177,7 +177,7 @@ constexpr DataTypeSpec specs[] = {
      0, 0, keep},
     {"DE_SOCIAL_SECURITY", "GERMANY_SOCIAL_SECURITY_NUMBER", Pack::Pii, Engine::Forms, "99999999A999|99 999999 A 999",
      checks::de_social_security, nullptr, "rvnr|svnr|rente", false, "15070649C103", "15070649C104", 0, 0, keep},
-    {"DE_ID_CARD", "GERMANY_IDENTITY_CARD_NUMBER|DE_PASSPORT", Pack::Pii, Engine::Forms, "?AXXXXXXXX9",
+    {"DE_ID_CARD", "GERMANY_IDENTITY_CARD_NUMBER|DE_PASSPORT", Pack::Pii, Engine::Forms, "?A########9",
      checks::de_document, nullptr, "ausweis|personalausweis|reisepass|passport|idcard", false, "T220001293",
      "T220001294", 0, 0, keep},
     {"FR_NIR", "FRANCE_NIR", Pack::Pii, Engine::Forms,
@@ -202,7 +202,7 @@ constexpr DataTypeSpec specs[] = {
      "?999999-9999|?9999999999|?99999999-9999|?999999999999", checks::se_personnummer, nullptr,
      "personnummer|pnr|personid", false, "880320-0016|198803200016", "880320-0018", 0, 0, keep},
     {"FI_PERSONAL_IDENTITY_CODE", "FINLAND_NATIONAL_ID_NUMBER", Pack::Pii, Engine::Forms,
-     "999999-999A|999999A999X|?999999-9999", checks::fi_pic, nullptr, "hetu|henkilotunnus", false, "131052-308T",
+     "999999-999A|999999A999#|?999999-9999", checks::fi_pic, nullptr, "hetu|henkilotunnus", false, "131052-308T",
      "131052-308U", 0, 0, keep},
     {"NO_FNR", "NORWAY_NI_NUMBER", Pack::Pii, Engine::Forms, "?99999999999|?999999 99999", checks::no_fnr, nullptr,
      "fnr|fodselsnummer|personnummer", false, "15108695088|151086 95088", "15108695077", 0, 0, keep},
@@ -270,7 +270,7 @@ constexpr DataTypeSpec specs[] = {
      false, "1234567893", "1234567894", 0, 0, keep},
     {"MEDICAL_LICENSE", "US_DEA_NUMBER|US_DRUG_ENFORCEMENT_AGENCY_NUMBER", Pack::Health, Engine::Forms, "?AA9999999",
      checks::us_dea, nullptr, "dea|prescriber|license", false, "AB1234563", "AB1234564", 0, 0, keep},
-    {"US_MBI", "US_MEDICARE_BENEFICIARY_ID_NUMBER", Pack::Health, Engine::Forms, "9AX9AX9AA99|9AX9-AX9-AA99",
+    {"US_MBI", "US_MEDICARE_BENEFICIARY_ID_NUMBER", Pack::Health, Engine::Forms, "9A#9A#9AA99|9A#9-A#9-AA99",
      checks::us_mbi, nullptr, "mbi|medicare|beneficiary", false, "1EG4TE5MK73|1EG4-TE5-MK73", "1SG4TE5MK73", 0, 0,
      keep},
     {"AU_MEDICARE", "AUSTRALIA_MEDICARE_NUMBER", Pack::Health, Engine::Forms, "?9999 99999 9|?9999999999",
