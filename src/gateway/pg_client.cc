@@ -258,7 +258,8 @@ PgSession::Next PgSession::take_query(Bytes body) {
   if (!query) return protocol_violation("malformed Query");
   rules::FactsPtr facts;
   if (find_facts(query->text, facts) == Found::Waiting) return Next::Blocked;
-  const bool again = last_query_ && last_query_->facts == facts &&
+  // Texts of one shape share their facts, and a text with a secret is not kept as it came.
+  const bool again = last_query_ && last_query_->facts == facts && last_query_->text == query->text &&
                      last_query_->epoch == rules_.epoch() && !rules_->column_masks_live();
   if (!again) last_query_ = make_statement(query->text, std::move(facts));
   const StatementPtr statement = last_query_;
