@@ -22,6 +22,7 @@ void build(CLI::App& app, Invocation& invocation) {
   add_sessions(app, invocation);
   add_audit(app, invocation);
   add_status(app, invocation);
+  add_rules_tools(app, invocation);
   add_version(app, invocation);
   add_completion(app, invocation);
   // Last, or every subcommand would inherit it.

@@ -15,6 +15,7 @@ Expected<std::shared_ptr<const rules::RuleSet>> load_rules(const Settings& setti
   }
   rules::CompileContext context;
   for (const TargetSettings& t : settings.targets) context.targets.push_back(t.name);
+  context.any_target = settings.targets.empty();
   return rules::compile(sources, context, generation, warnings);
 }
 

@@ -16,7 +16,6 @@ namespace {
 constexpr size_t listeners_max = 64;
 constexpr size_t targets_max = 1024;
 constexpr size_t credentials_max = 256;
-constexpr size_t rule_files_max = 4096;
 constexpr uint32_t day_ms = 86'400'000;
 constexpr std::string_view protocols[] = {"postgres"};
 
@@ -322,15 +321,10 @@ void Loader::add_rules(const YamlNode& node, const std::string& path) {
     check_file(node, fmt::format("{}: no file and no folder of that name", path));
     return;
   }
-  std::vector<std::string> found;
-  for (auto it = std::filesystem::directory_iterator(path, error); !error && it != std::filesystem::directory_iterator();
-       it.increment(error)) {
-    if (it->path().extension() == ".yaml" && found.size() <= rule_files_max) found.push_back(it->path().string());
-  }
-  if (error) check_file(node, fmt::format("{}: {}", path, error.message()));
-  if (found.empty() && !error) warnings_.add(node.at, fmt::format("{} has no *.yaml", path));
-  std::ranges::sort(found);
-  out_.rule_files.insert(out_.rule_files.end(), found.begin(), found.end());
+  const auto found = rule_files_in(path);
+  if (!found) return check_file(node, found.error().message);
+  if (found->empty()) warnings_.add(node.at, fmt::format("{} has no *.yaml", path));
+  out_.rule_files.insert(out_.rule_files.end(), found->begin(), found->end());
 }
 
 void Loader::read_rules(MapReader& top) {

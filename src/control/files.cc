@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 
 #include "base/crypto.h"
@@ -129,6 +131,20 @@ FileStamp stamp_of(const std::string& path) {
   out.modified_ns = ns(status.st_mtim);
   out.changed_ns = ns(status.st_ctim);
   return out;
+}
+
+Expected<std::vector<std::string>> rule_files_in(const std::string& folder) {
+  std::vector<std::string> found;
+  std::error_code error;
+  for (auto it = std::filesystem::directory_iterator(folder, error);
+       !error && it != std::filesystem::directory_iterator(); it.increment(error)) {
+    const std::string path = it->path().string();
+    const bool wanted = it->path().extension() == ".yaml" && !path.ends_with(rule_tests_ending);
+    if (wanted && found.size() <= rule_files_max) found.push_back(path);
+  }
+  if (error) return fail(fmt::format("{}: {}", folder, error.message()));
+  std::ranges::sort(found);
+  return found;
 }
 
 }  // namespace sluice::control

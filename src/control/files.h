@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/error.h"
 
@@ -13,6 +15,12 @@ namespace sluice::control {
 
 /// Like read_file, and refused when group or others may read or write it.
 [[nodiscard]] Expected<std::string> read_private_file(const std::string& path, size_t size_max);
+
+inline constexpr size_t rule_files_max = 4096;
+/// Files whose name ends so are no rule files: they hold tests of the rules they stand beside.
+inline constexpr std::string_view rule_tests_ending = ".test.yaml";
+/// The rule files of `folder`, by name: its *.yaml, without *.test.yaml. At most rule_files_max + 1.
+[[nodiscard]] Expected<std::vector<std::string>> rule_files_in(const std::string& folder);
 
 /// Each nullopt: good; else the sentence that says what is not.
 [[nodiscard]] std::optional<std::string> check_private_file(const std::string& path);
