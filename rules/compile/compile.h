@@ -19,6 +19,7 @@ struct SourceFile {
 
 struct CompileContext {
   std::vector<std::string> targets;  ///< Names that `target:` may use.
+  bool any_target = false;           ///< It may use any: there is no configuration to know them from.
 };
 
 inline constexpr size_t source_size_max = 1U << 20;

@@ -180,7 +180,7 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
   if (!column_masks_) return nothing_against;
 
   if (facts.guard == Guard::StatisticsOfMasked || std::ranges::any_of(facts.relations, is_statistics)) {
-    return {Verdict::Deny, Reason::Guard, {}, explain(Guard::StatisticsOfMasked), {}};
+    return {Verdict::Deny, Reason::Guard, {}, sluice::explain(Guard::StatisticsOfMasked), {}};
   }
   if (facts.kinds.has(Do) || (facts.opaque && facts.kinds.has(Create))) return unmaskable(code_message, code_hint);
   if (facts.kinds.has(Create) && facts.kinds.has(Execute)) return unmaskable(export_message, export_hint);

@@ -191,17 +191,8 @@ BoundRules RuleSet::bind(std::string_view target, Verdict target_default, const 
 
 bool BoundRules::bound(uint32_t rule) const { return std::ranges::binary_search(result_rules_, rule); }
 
-Decision BoundRules::judge(const Facts& facts, std::string_view raw, Scratch& scratch) const {
-  if (!facts.understood) return {.reason = Reason::NotUnderstood};
-  if (facts.guard != Guard::None && facts.guard != Guard::StatisticsOfMasked) {
-    return {.reason = Reason::Guard, .message = explain(facts.guard)};
-  }
-  if (facts.transaction_end_only) return {.verdict = Verdict::Allow, .reason = Reason::Default};
+void BoundRules::find_matches(const Facts& facts, std::string_view raw, Scratch& scratch) const {
   const CompiledRuleSet& data = set_->data();
-  if (read_only_session() && facts.leaves_read_only) {
-    return {.reason = Reason::Rule, .rule = data.rules[read_only_rule_].id, .message = read_only_message};
-  }
-
   auto& hits = scratch.impl_->pattern_hits;
   if (std::ranges::find(patterns_, true) != patterns_.end()) {
     SLUICE_ASSERT(hits.size() >= data.rules.size());
@@ -211,17 +202,34 @@ Decision BoundRules::judge(const Facts& facts, std::string_view raw, Scratch& sc
       if (patterns_[i]) find_patterns(data.patterns[i].get(), texts[i], scratch.impl_->hyperscan.get(), hits);
     }
   }
+  scratch.impl_->matches.clear();
+  for (const uint32_t index : statement_rules_) {
+    const StatementRule& rule = data.rules[index].statement;
+    // Literals that are not all there may hold what a rule looks for.
+    const bool cut = rule.pattern == PatternText::Literals && facts.literals_cut;
+    const bool pattern_hit = rule.pattern && (hits[index] || cut);
+    const bool matches = rule.verdict == Verdict::Allow ? every_part_fits(rule, facts, pattern_hit)
+                                                        : some_part_fits(rule, facts, pattern_hit);
+    if (matches) scratch.impl_->matches.push_back(index);
+  }
+}
 
+Decision BoundRules::judge(const Facts& facts, std::string_view raw, Scratch& scratch) const {
+  if (!facts.understood) return {.reason = Reason::NotUnderstood};
+  if (facts.guard != Guard::None && facts.guard != Guard::StatisticsOfMasked) {
+    return {.reason = Reason::Guard, .message = sluice::explain(facts.guard)};
+  }
+  if (facts.transaction_end_only) return {.verdict = Verdict::Allow, .reason = Reason::Default};
+  const CompiledRuleSet& data = set_->data();
+  if (read_only_session() && facts.leaves_read_only) {
+    return {.reason = Reason::Rule, .rule = data.rules[read_only_rule_].id, .message = read_only_message};
+  }
+
+  find_matches(facts, raw, scratch);
   std::array<const Rule*, static_cast<size_t>(Verdict::Count_)> first{};
   Alerts alerts;
-  for (const uint32_t index : statement_rules_) {
+  for (const uint32_t index : scratch.impl_->matches) {
     const Rule& rule = data.rules[index];
-    // Literals that are not all there may hold what a rule looks for.
-    const bool cut = rule.statement.pattern == PatternText::Literals && facts.literals_cut;
-    const bool pattern_hit = rule.statement.pattern && (hits[index] || cut);
-    const bool matches = rule.statement.verdict == Verdict::Allow ? every_part_fits(rule.statement, facts, pattern_hit)
-                                                                  : some_part_fits(rule.statement, facts, pattern_hit);
-    if (!matches) continue;
     if (rule.alert) {
       alerts.add(rule.id);
       continue;

@@ -70,6 +70,20 @@ struct MaskPlan {
   bool passes_all = false;  ///< Every column is Pass: rows may be forwarded unseen.
 };
 
+/// A rule on statements that matches. `rule` borrows from the rule set.
+struct RuleMatch {
+  std::string_view rule;
+  Verdict verdict = Verdict::Deny;
+  bool alert = false;    ///< Only says so.
+  bool decides = false;  ///< The decision is this rule's.
+};
+
+/// Why a text is judged as it is.
+struct Explanation {
+  Decision decision;               ///< What judge() says.
+  std::vector<RuleMatch> matches;  ///< In the order of the rules, those that others overrule as well.
+};
+
 /// The rules that speak of one (target, caller). Resolved at login, at a new generation and when a time
 /// window opens or closes; holds a reference to its RuleSet. Const and thread-compatible.
 class BoundRules {
@@ -78,6 +92,9 @@ class BoundRules {
   /// order of rules; then the target's default. Rules that only alert are in `alerts` and change nothing.
   /// The always-on guard is included. `facts.understood` must hold.
   [[nodiscard]] Decision judge(const Facts& facts, std::string_view raw, Scratch& scratch) const;
+
+  /// As judge(), with every rule that matches, even where the guard decides. For tools, not for a lane.
+  [[nodiscard]] Explanation explain(const Facts& facts, std::string_view raw, Scratch& scratch) const;
 
   /// From this second on bind again: a time window of some rule opens or closes. INT64_MAX: never.
   [[nodiscard]] int64_t valid_until_unix_s() const { return valid_until_unix_s_; }
@@ -121,6 +138,9 @@ class BoundRules {
   /// EXECUTE. Without a catalog every column under live column rules is planned Null when tainted.
   [[nodiscard]] MaskPlan plan(const ResultShape& shape, bool tainted, const Catalog* catalog) const;
 
+  /// The data types that are looked for in this principal's results.
+  [[nodiscard]] TypeSet value_types() const { return value_types_; }
+
   [[nodiscard]] const RuleSet& rule_set() const { return *set_; }
 
  private:
@@ -128,6 +148,8 @@ class BoundRules {
   friend class ResultMasker;
   friend std::string mask_text(const BoundRules&, Scratch&, std::string_view);
   [[nodiscard]] bool bound(uint32_t rule) const;
+  /// Leaves the indexes of the statement rules that match in `scratch`.
+  void find_matches(const Facts& facts, std::string_view raw, Scratch& scratch) const;
   [[nodiscard]] bool under_mask(const RelationUse& use, const Catalog* catalog) const;
   [[nodiscard]] bool reads_masked_columns(const Facts& facts, const Catalog& catalog) const;
   [[nodiscard]] bool compares_masked(const Facts& facts, const Catalog& catalog) const;

@@ -10,6 +10,7 @@ namespace sluice::rules {
 struct Scratch::Impl {
   HsScratch hyperscan;
   std::vector<bool> pattern_hits;  ///< By rule index; written by one judge() at a time.
+  std::vector<uint32_t> matches;   ///< Statement rules that match, rising; likewise.
 };
 
 }  // namespace sluice::rules

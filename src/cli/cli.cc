@@ -17,6 +17,7 @@ void build(CLI::App& app, Invocation& invocation) {
   app.name("sluice");
   app.require_subcommand(1);
   add_serve(app, invocation);
+  add_init(app, invocation);
   add_check(app, invocation);
   add_keys(app, invocation);
   add_sessions(app, invocation);

@@ -29,6 +29,7 @@ struct Invocation {
 };
 
 void add_serve(CLI::App& app, Invocation& invocation);
+void add_init(CLI::App& app, Invocation& invocation);
 void add_check(CLI::App& app, Invocation& invocation);
 void add_keys(CLI::App& app, Invocation& invocation);
 void add_sessions(CLI::App& app, Invocation& invocation);

@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/write_secret.h"
 #include "control/config.h"
 #include "control/config_reader.h"
 
@@ -52,19 +53,6 @@ std::string date_of(int64_t unix_s) {
 std::string_view state_of(const AccessKey& key) {
   if (key.revoked) return "revoked";
   return is_live(key, std::time(nullptr)) ? "live" : "expired";
-}
-
-/// Writes the key without leaving a copy in stdio's buffers.
-bool write_secret(std::string_view before, const Secret& key, std::string_view after) {
-  (void)std::fflush(stdout);
-  for (std::string_view part : {before, key.reveal(), after}) {
-    while (!part.empty()) {
-      const ssize_t n = ::write(STDOUT_FILENO, part.data(), part.size());
-      if (n <= 0) return false;
-      part.remove_prefix(static_cast<size_t>(n));
-    }
-  }
-  return true;
 }
 
 int create(const KeysOptions& o) {
@@ -135,6 +123,18 @@ int revoke(const KeysOptions& o) {
 }
 
 }  // namespace
+
+bool write_secret(std::string_view before, const Secret& key, std::string_view after) {
+  (void)std::fflush(stdout);
+  for (std::string_view part : {before, key.reveal(), after}) {
+    while (!part.empty()) {
+      const ssize_t n = ::write(STDOUT_FILENO, part.data(), part.size());
+      if (n <= 0) return false;
+      part.remove_prefix(static_cast<size_t>(n));
+    }
+  }
+  return true;
+}
 
 void add_keys(CLI::App& app, Invocation& invocation) {
   CLI::App* keys = app.add_subcommand("keys", "Make, list and revoke access keys.");

@@ -19,6 +19,7 @@ Expected<std::shared_ptr<const rules::RuleSet>> compile_rules(const std::vector<
                                                               std::vector<std::string>* warnings) {
   rules::CompileContext context;
   for (const TargetSettings& t : settings.targets) context.targets.push_back(t.name);
+  context.any_target = settings.targets.empty();
   return rules::compile(sources, context, generation, warnings);
 }
 

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/http_get.h"
 #include "cli/load_rules.h"
+#include "cli/rules_tools.h"
 #include "control/config.h"
 #include "control/files.h"
 
@@ -106,11 +107,8 @@ void add_common(CLI::App& command, const std::shared_ptr<PushOptions>& o) {
 
 }  // namespace
 
-void add_rules(CLI::App& app, Invocation& invocation) {
-  CLI::App* rules = app.add_subcommand("rules", "Change the rules of a running sluice.");
-  rules->require_subcommand(1);
-
-  CLI::App* push_command = rules->add_subcommand("push", "Load rules into a running sluice.");
+void add_rules_push(CLI::App& rules, Invocation& invocation) {
+  CLI::App* push_command = rules.add_subcommand("push", "Load rules into a running sluice.");
   const auto o = std::make_shared<PushOptions>();
   push_command->add_option("paths", o->paths, "Rule files or folders; those of the configuration when absent.");
   add_common(*push_command, o);
@@ -120,7 +118,7 @@ void add_rules(CLI::App& app, Invocation& invocation) {
     invocation.run = [o] { return push(*o); };
   });
 
-  CLI::App* rollback_command = rules->add_subcommand("rollback", "Go back to the rules that ran before.");
+  CLI::App* rollback_command = rules.add_subcommand("rollback", "Go back to the rules that ran before.");
   const auto back = std::make_shared<PushOptions>();
   add_common(*rollback_command, back);
   rollback_command->callback([&invocation, back] {

@@ -91,7 +91,9 @@ Expected<std::vector<std::string>> rule_files(const std::string& path) {
   std::vector<std::string> found;
   for (auto it = std::filesystem::directory_iterator(path, error); !error && it != std::filesystem::directory_iterator();
        it.increment(error)) {
-    if (it->path().extension() == ".yaml" && found.size() <= rule_files_max) found.push_back(it->path().string());
+    const std::string file = it->path().string();
+    const bool wanted = it->path().extension() == ".yaml" && !file.ends_with(rule_tests_ending);
+    if (wanted && found.size() <= rule_files_max) found.push_back(file);
   }
   if (error) return fail(fmt::format("{}: {}", path, error.message()));
   std::ranges::sort(found);

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/error.h"
@@ -17,7 +18,9 @@ namespace sluice::control {
 
 /// At most this many rule files make one set.
 inline constexpr size_t rule_files_max = 4096;
-/// The path itself where it is a file; the *.yaml in it, by name, where it is a folder. More than
+/// Files whose name ends so are no rule files: they hold tests of the rules they stand beside.
+inline constexpr std::string_view rule_tests_ending = ".test.yaml";
+/// The path itself where it is a file; the *.yaml in it, by name, but *.test.yaml, where it is a folder. More than
 /// rule_files_max may come back by one.
 [[nodiscard]] Expected<std::vector<std::string>> rule_files(const std::string& path);
 
