@@ -51,6 +51,7 @@ Expected<PgConnection> open(const std::vector<std::pair<std::string, const char*
 
 Expected<PgConnection> pg_connect(const std::vector<std::pair<std::string, std::string>>& parameters) {
   std::vector<std::pair<std::string, const char*>> borrowed;
+  borrowed.reserve(parameters.size());
   for (const auto& [name, value] : parameters) borrowed.emplace_back(name, value.c_str());
   return open(borrowed);
 }

@@ -49,14 +49,17 @@ class Reader {
     common.asker.unix_s = std::time(nullptr);
     if (ok()) read_common(top, common);
     std::vector<RuleCase> cases;
-    const YamlNode* tests = ok() ? find(top, "tests") : nullptr;
-    if (ok() && (tests == nullptr || tests->kind != Kind::Sequence || tests->items.empty())) {
+    const YamlNode* tests = find(top, "tests");
+    if (tests == nullptr || tests->kind != Kind::Sequence || tests->items.empty()) {
       expected(tests == nullptr ? top : *tests, "a list of tests under tests");
-    }
-    if (ok() && tests->items.size() > cases_max) complain_at(tests->at, fmt::format("expected at most {} tests, found more", cases_max));
-    for (size_t i = 0; ok() && i < tests->items.size(); ++i) {
-      cases.push_back(common);
-      read_case(tests->items[i], cases.back());
+    } else if (tests->items.size() > cases_max) {
+      complain_at(tests->at, fmt::format("expected at most {} tests, found more", cases_max));
+    } else {
+      for (const YamlNode& node : tests->items) {
+        if (!ok()) break;
+        cases.push_back(common);
+        read_case(node, cases.back());
+      }
     }
     if (!ok()) return fail(problem_);
     return cases;
@@ -133,7 +136,7 @@ class Reader {
   void read_common(const YamlNode& map, RuleCase& out) {
     if (texts(map, "rules", out.rules)) {
       for (std::string& path : out.rules) {
-        if (!path.starts_with('/') && !folder_.empty()) path = folder_ + "/" + path;
+        if (!path.starts_with('/') && !folder_.empty()) path.insert(0, folder_ + "/");
       }
     }
     texts(map, "packs", out.packs);

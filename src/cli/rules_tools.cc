@@ -117,6 +117,7 @@ Expected<TargetSettings> target_of(const LoadedRules& loaded, const CallerOption
   const auto& known = loaded.settings.targets;
   if (!known.empty()) {
     std::vector<std::string_view> names;
+    names.reserve(known.size());
     for (const TargetSettings& t : known) names.emplace_back(t.name);
     if (options.target.empty() && known.size() > 1) {
       return fail(fmt::format("--target: needed, there are {}", fmt::join(names, ", ")));
