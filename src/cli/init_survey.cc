@@ -4,17 +4,18 @@
 
 #include <algorithm>
 #include <charconv>
+#include <map>
 #include <memory>
+#include <set>
 
 #include "cli/init_names.h"
 #include "cli/progress.h"
-#include "rules/compile/compile.h"
+#include "rules/detect/detectors.h"
 #include "rules/mask/types.h"
 
 namespace sluice::cli {
 namespace {
 
-constexpr uint32_t text_oid = 25;
 constexpr size_t hits_share = 10;      // One value in so many must be of a type: one in a text column is chance.
 constexpr size_t value_size_max = 4096;
 constexpr double sampled_apart = 20.0;  // A table with so many times the sample is not read from its beginning.
@@ -90,77 +91,40 @@ std::string sample_query(const Table& table, const std::vector<const Column*>& c
   return fmt::format("SELECT {} FROM {} LIMIT {}", list, from, sample);
 }
 
-/// Looks for one data type, or for all, with the code that masks rows in a session.
+/// Every data type that ships, found as in a session.
 class Finder {
  public:
-  static Expected<std::unique_ptr<Finder>> make(const std::string& types) {
-    const rules::SourceFile source{"data types",
-                                   fmt::format("rules: [{{id: t, result: {{types: [{}]}}, mask: {{operator: redact}}}}]", types)};
-    auto set = rules::compile({&source, 1}, {.targets = {}, .any_target = true}, 1, nullptr);
-    if (!set) return std::unexpected(set.error());
-    return std::make_unique<Finder>(std::move(*set));
+  static Expected<std::unique_ptr<Finder>> make() {
+    const rules::DataTypes& types = rules::DataTypes::shipped();
+    auto detectors = rules::Detectors::make(types, types.all());
+    if (!detectors) return std::unexpected(detectors.error());
+    auto finder = std::make_unique<Finder>(std::move(*detectors));
+    if (!finder->detectors_->grow(finder->scratch_)) return fail("no memory for the detectors");
+    return finder;
   }
-  explicit Finder(std::shared_ptr<const rules::RuleSet> set)
-      : set_(std::move(set)), bound_(set_->bind("", Verdict::Allow, {.principal = nobody_})) {
-    scratch_.prepare(*set_);
-  }
+  explicit Finder(std::shared_ptr<const rules::Detectors> detectors) : detectors_(std::move(detectors)) {}
 
-  /// How many values of each column hold something. Column `i` of `rows` is named columns[i].
-  std::vector<size_t> count(const PGresult* rows, const std::vector<const Column*>& columns) {
-    ResultShape shape;
-    for (const Column* c : columns) shape.push_back({.name = c->name, .type_oid = text_oid});
-    const rules::MaskPlan plan = bound_.plan(shape, false, nullptr);
-    rules::ResultMasker masker(scratch_);
-    masker.begin(bound_, plan);
-    std::vector<rules::Cell> cells(columns.size());
+  /// How many values of a column hold something of each type.
+  std::map<rules::DataType, size_t> count(const PGresult* rows, int column, std::string_view name) {
+    const rules::Search search = detectors_->search(detectors_->used(), detectors_->context_of(name));
+    std::map<rules::DataType, size_t> hits;
     for (int r = 0; r < PQntuples(rows); ++r) {
-      for (size_t c = 0; c < cells.size(); ++c) {
-        const int column = static_cast<int>(c);
-        cells[c] = {};
-        if (PQgetisnull(rows, r, column) != 0) continue;
-        cells[c] = {reinterpret_cast<const std::byte*>(PQgetvalue(rows, r, column)), PQgetlength(rows, r, column)};
-      }
-      masker.add_row(cells);
-    }
-    masker.finish();
-    std::vector<size_t> hits(columns.size(), 0);
-    for (int r = 0; r < PQntuples(rows); ++r) {
-      for (size_t c = 0; c < hits.size(); ++c) hits[c] += masker.replacement(static_cast<size_t>(r), c) != nullptr ? 1 : 0;
+      if (PQgetisnull(rows, r, column) != 0) continue;
+      matches_.clear();
+      const std::string_view value(PQgetvalue(rows, r, column), static_cast<size_t>(PQgetlength(rows, r, column)));
+      detectors_->find(value, search, scratch_.get(), matches_);
+      std::set<rules::DataType> found;
+      for (const rules::Match& match : matches_) found.insert(match.type);
+      for (const rules::DataType type : found) hits[type] += 1;
     }
     return hits;
   }
 
  private:
-  Principal nobody_;
-  std::shared_ptr<const rules::RuleSet> set_;
-  rules::BoundRules bound_;
-  rules::Scratch scratch_;
+  std::shared_ptr<const rules::Detectors> detectors_;
+  rules::HsScratch scratch_;
+  std::vector<rules::Match> matches_;
 };
-
-struct Finders {
-  struct OfType {
-    std::string name;
-    std::unique_ptr<Finder> finder;
-  };
-  std::vector<OfType> types;
-  std::unique_ptr<Finder> all;
-};
-
-Expected<Finders> make_finders() {
-  Finders finders;
-  std::string all;
-  for (size_t i = 0; i < rules::data_type_count; ++i) {
-    const std::string name(spec_of(static_cast<rules::DataType>(i)).name);
-    auto finder = Finder::make(name);
-    if (!finder) return std::unexpected(finder.error());
-    finders.types.push_back({name, std::move(*finder)});
-    all += (all.empty() ? "" : ", ") + name;
-  }
-  auto finder = Finder::make(all);
-  if (!finder) return std::unexpected(finder.error());
-  finders.all = std::move(*finder);
-  return finders;
-}
 
 std::vector<size_t> count_values(const PGresult* rows, size_t columns) {
   std::vector<size_t> values(columns, 0);
@@ -170,23 +134,17 @@ std::vector<size_t> count_values(const PGresult* rows, size_t columns) {
   return values;
 }
 
-void look_at(const Table& table, const std::vector<const Column*>& columns, const PGresult* rows, Finders& finders,
+void look_at(const Table& table, const std::vector<const Column*>& columns, const PGresult* rows, Finder& finder,
              std::vector<FoundColumn>& found) {
   const std::vector<size_t> values = count_values(rows, columns.size());
-  const std::vector<size_t> any = finders.all->count(rows, columns);
-  const auto enough = [&](size_t column, size_t hits) { return hits > 0 && hits * hits_share >= values[column]; };
-  std::vector<FoundColumn> best(columns.size());
-  const bool look_closer = std::ranges::any_of(any, [](size_t hits) { return hits > 0; });
-  for (Finders::OfType& type : finders.types) {
-    if (!look_closer) break;
-    const std::vector<size_t> hits = type.finder->count(rows, columns);
-    for (size_t c = 0; c < columns.size(); ++c) {
-      if (!enough(c, hits[c]) || hits[c] <= best[c].hits) continue;
-      best[c] = {table.schema, table.name, columns[c]->name, columns[c]->type, type.name, true, values[c], hits[c]};
-    }
-  }
   for (size_t c = 0; c < columns.size(); ++c) {
-    if (best[c].by_value) found.push_back(best[c]);
+    FoundColumn best;
+    for (const auto& [type, hits] : finder.count(rows, static_cast<int>(c), columns[c]->name)) {
+      if (hits * hits_share < values[c] || hits <= best.hits) continue;
+      const std::string id(rules::DataTypes::shipped().spec(type).id);
+      best = {table.schema, table.name, columns[c]->name, columns[c]->type, id, true, values[c], hits};
+    }
+    if (best.by_value) found.push_back(best);
   }
 }
 
@@ -195,8 +153,8 @@ void look_at(const Table& table, const std::vector<const Column*>& columns, cons
 Expected<Survey> survey_database(PGconn* connection, uint32_t sample) {
   const auto tables = read_tables(connection);
   if (!tables) return std::unexpected(tables.error());
-  auto finders = make_finders();
-  if (!finders) return std::unexpected(finders.error());
+  auto finder = Finder::make();
+  if (!finder) return std::unexpected(finder.error());
   Survey survey;
   survey.tables = tables->size();
   Progress progress("sampling tables", tables->size());
@@ -210,7 +168,7 @@ Expected<Survey> survey_database(PGconn* connection, uint32_t sample) {
     if (!looked_at.empty()) {
       const auto rows = pg_ask(connection, sample_query(table, looked_at, sample));
       if (rows) {
-        look_at(table, looked_at, rows->get(), *finders, survey.found);
+        look_at(table, looked_at, rows->get(), **finder, survey.found);
       } else {
         survey.unreadable.push_back(fmt::format("{}.{}: {}", table.schema, table.name, rows.error().message));
       }

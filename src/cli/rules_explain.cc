@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/rules_judge.h"
 #include "cli/rules_tools.h"
+#include "rules/ruleset/ruleset_data.h"
 
 namespace sluice::cli {
 namespace {
@@ -43,10 +44,8 @@ std::string column_name(const ColumnReference& c) {
 
 std::vector<std::string> value_types(const rules::BoundRules& bound) {
   std::vector<std::string> names;
-  for (size_t i = 0; i < rules::data_type_count; ++i) {
-    const auto type = static_cast<rules::DataType>(i);
-    if (bound.value_types().has(type)) names.emplace_back(spec_of(type).name);
-  }
+  const rules::DataTypes& types = bound.rule_set().data().detectors->types();
+  bound.value_types().each([&](rules::DataType type) { names.emplace_back(types.spec(type).id); });
   return names;
 }
 

@@ -80,7 +80,7 @@ Judge::Judge(std::shared_ptr<const rules::RuleSet> set) : set_(std::move(set)) {
 Judged Judge::judge(const rules::BoundRules& bound, std::string_view text,
                     const std::vector<std::string>& trusted_functions) {
   Judged judged;
-  judged.facts = cache_.find(text);
+  judged.facts = cache_.find(text, rules::Literals::Read);
   if (!judged.facts) {
     judged.facts = rules::analyze(text, limits_, trusted_functions);
     cache_.insert(text, judged.facts);

@@ -59,6 +59,7 @@ class Walk {
       case audit::RecordType::Statement: return take_text(record);
       case audit::RecordType::Intent: return take_intent(record);
       case audit::RecordType::SessionEnd: sessions_.erase(h.session); return true;
+      case audit::RecordType::RuleSet:
       case audit::RecordType::Outcome:
       case audit::RecordType::Cancel:
       case audit::RecordType::Lost:
