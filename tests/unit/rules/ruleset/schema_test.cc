@@ -165,9 +165,8 @@ class Conformance {
   json schema_;
 };
 
-std::vector<std::string> examples() {
+std::vector<std::string> examples_of(const std::string& text) {
   std::vector<std::string> blocks;
-  const std::string text = reference();
   constexpr std::string_view open = "```yaml\n";
   for (size_t at = text.find(open); at != std::string::npos; at = text.find(open, at)) {
     at += open.size();
@@ -199,10 +198,14 @@ TEST(Schema, refuses_what_the_readers_refuse) {
   }
 }
 
-TEST(Reference, of_the_rules_shows_examples_that_load_and_that_the_schema_describes) {
+TEST(Reference, of_the_rules_and_the_readme_show_examples_that_load_and_that_the_schema_describes) {
   Conformance conformance;
-  const auto blocks = examples();
+  auto blocks = examples_of(reference());
   EXPECT_GE(blocks.size(), 8U);
+  for (std::string& block : examples_of(read_source("README.md"))) {
+    if (block.starts_with("# rules/")) blocks.push_back(std::move(block));
+  }
+  EXPECT_GE(blocks.size(), 10U);
   for (const std::string& block : blocks) {
     const SourceFile file{"rules.md", block};
     const auto set = compile({&file, 1}, {{"orders", "billing"}}, 1, nullptr);
