@@ -214,6 +214,32 @@ TEST(Reference, of_the_rules_and_the_readme_show_examples_that_load_and_that_the
   }
 }
 
+// Rows of tables whose first column is headed "key".
+TEST(Reference, of_the_rules_has_tables_of_keys_that_the_readers_know) {
+  std::set<std::string> keys;
+  for (const WordList& list : all_words()) {
+    if (!list.place.contains('.')) keys.merge(texts_of(list.words));
+  }
+  static const std::regex quoted("`([^`]+)`");
+  std::istringstream text(reference());
+  bool of_keys = false;
+  size_t rows = 0;
+  for (std::string line; std::getline(text, line);) {
+    if (!line.starts_with('|')) {
+      of_keys = false;
+    } else if (line.starts_with("| key")) {
+      of_keys = true;
+    } else if (of_keys) {
+      const std::string cell = line.substr(0, line.find('|', 1));
+      for (auto at = std::sregex_iterator(cell.begin(), cell.end(), quoted); at != std::sregex_iterator(); ++at) {
+        EXPECT_TRUE(keys.contains((*at)[1])) << line;
+        rows += 1;
+      }
+    }
+  }
+  EXPECT_GT(rows, 50U);
+}
+
 TEST(Reference, of_the_rules_names_every_key_word_and_pack) {
   const std::string text = reference();
   for (const WordList& list : all_words()) {
