@@ -26,6 +26,7 @@ constexpr std::string_view every_copy = "copy";
 template <typename Enum>
 std::vector<std::string_view> names_of() {
   std::vector<std::string_view> names;
+  names.reserve(static_cast<size_t>(Enum::Count_));
   for (size_t i = 0; i < static_cast<size_t>(Enum::Count_); ++i) names.push_back(name_of(static_cast<Enum>(i)));
   return names;
 }

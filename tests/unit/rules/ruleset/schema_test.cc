@@ -22,7 +22,7 @@ using nlohmann::json;
 
 std::string read_source(const std::string& path) {
   std::ostringstream out;
-  std::ifstream file(std::string(SLUICE_SOURCE_ROOT) + "/" + path);
+  const std::ifstream file(std::string(SLUICE_SOURCE_ROOT) + "/" + path);
   EXPECT_TRUE(file.good()) << path;
   out << file.rdbuf();
   return out.str();
