@@ -8,6 +8,7 @@
 #include <optional>
 #include <sstream>
 
+#include "rules/compile/language.h"
 #include "rules/compile/patterns.h"
 #include "rules/compile/rule_reader.h"
 #include "rules/compile/type_reader.h"
@@ -248,6 +249,8 @@ Digest hash_of(std::span<const SourceFile> files) {
 }
 
 }  // namespace
+
+WordLists file_words() { return {{"file", file_keys.known}, {"file.mode", modes}}; }
 
 Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> files, const CompileContext& context,
                                                  uint64_t generation, std::vector<std::string>* warnings) {

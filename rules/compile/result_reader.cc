@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rules/compile/language.h"
 #include "rules/compile/names.h"
 
 namespace sluice::rules {
@@ -68,6 +69,10 @@ void read_new_value(const YAML::Node& node, ResultRule& result, YamlFile& file) 
 }
 
 }  // namespace
+
+WordLists result_words() {
+  return {{"result", result_keys.known}, {"mask", mask_keys.known}, {"mask.operator", operators}};
+}
 
 void read_mask(const YAML::Node& node, ResultRule& result, const DataTypes& types, YamlFile& file) {
   const YamlMap map(node, "mask", mask_keys, file);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rules/compile/language.h"
 #include "rules/compile/result_reader.h"
 #include "rules/compile/statement_reader.h"
 #include "rules/compile/who_reader.h"
@@ -80,6 +81,12 @@ void read_id(const YamlMap& map, ReadRule& out, YamlFile& file) {
 }
 
 }  // namespace
+
+WordLists rule_words() {
+  return {{"rule", rule_keys.known},         {"rule.mode", modes},         {"session", session_keys.known},
+          {"use", use_keys.known},           {"use.mode", modes},          {"override", override_keys.known},
+          {"override.mode", modes},          {"override.enabled", booleans}};
+}
 
 bool is_id(std::string_view text) {
   const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "rules/compile/language.h"
 #include "rules/compile/names.h"
 #include "rules/compile/result_reader.h"
 
@@ -22,14 +23,23 @@ const std::vector<std::string_view> absent{"absent"};
 // Stands for all the kinds of COPY.
 constexpr std::string_view every_copy = "copy";
 
+template <typename Enum>
+std::vector<std::string_view> names_of() {
+  std::vector<std::string_view> names;
+  names.reserve(static_cast<size_t>(Enum::Count_));
+  for (size_t i = 0; i < static_cast<size_t>(Enum::Count_); ++i) names.push_back(name_of(static_cast<Enum>(i)));
+  return names;
+}
+
+std::vector<std::string_view> kind_words() {
+  auto words = names_of<StatementKind>();
+  words.push_back(every_copy);
+  return words;
+}
+
 KindSet read_kinds(const YAML::Node& node, YamlFile& file) {
   KindSet kinds;
-  std::vector<std::string_view> known;
-  known.reserve(static_cast<size_t>(StatementKind::Count_) + 1);
-  for (size_t i = 0; i < static_cast<size_t>(StatementKind::Count_); ++i) {
-    known.push_back(name_of(static_cast<StatementKind>(i)));
-  }
-  known.push_back(every_copy);
+  const auto known = kind_words();
   for (const YamlText& word : read_texts(node, "statement kinds", file)) {
     const auto kind = statement_kind(word.text);
     if (kind) {
@@ -72,10 +82,7 @@ void read_relations(const YAML::Node& node, RelationPattern::Access access, std:
 
 void read_functions(const YAML::Node& node, StatementRule& rule, YamlFile& file) {
   constexpr std::string_view class_prefix = "class:";
-  std::vector<std::string_view> classes;
-  for (size_t i = 0; i < static_cast<size_t>(FunctionClass::Count_); ++i) {
-    classes.push_back(name_of(static_cast<FunctionClass>(i)));
-  }
+  const auto classes = names_of<FunctionClass>();
   for (const YamlText& text : read_texts(node, "functions", file)) {
     if (text.text.starts_with(class_prefix)) {
       const std::string_view name = std::string_view(text.text).substr(class_prefix.size());
@@ -102,8 +109,7 @@ void read_functions(const YAML::Node& node, StatementRule& rule, YamlFile& file)
 
 void read_uses(const YamlMap& map, StatementRule& rule, YamlFile& file) {
   if (!map.has("columns")) return file.fail(map.key_mark("used"), "expected columns beside used, found none");
-  std::vector<std::string_view> known;
-  for (size_t i = 0; i < static_cast<size_t>(ColumnUse::Count_); ++i) known.push_back(name_of(static_cast<ColumnUse>(i)));
+  const auto known = names_of<ColumnUse>();
   for (const YamlText& word : read_texts(map["used"], "uses of columns", file)) {
     const auto use = column_use(word.text);
     if (!use) {
@@ -209,6 +215,17 @@ void read_matchers(const YamlMap& map, ReadRule& out, YamlFile& file) {
 }
 
 }  // namespace
+
+WordLists statement_words() {
+  return {{"statement", statement_keys.known},
+          {"statement.kinds", kind_words()},
+          {"statement.where", absent},
+          {"statement.limit", absent},
+          {"statement.functions", names_of<FunctionClass>()},
+          {"statement.used", names_of<ColumnUse>()},
+          {"pattern", pattern_keys.known},
+          {"rule.verdict", verdicts}};
+}
 
 void read_verdict(const YAML::Node& node, StatementRule& rule, bool& alert, YamlFile& file) {
   const auto choice = read_choice(node, verdicts, file);

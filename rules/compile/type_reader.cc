@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "rules/compile/language.h"
+
 namespace sluice::rules {
 namespace {
 
@@ -59,6 +61,8 @@ void add_type(const YAML::Node& node, YamlFile& file, DataTypes& types) {
 }
 
 }  // namespace
+
+WordLists type_words() { return {{"type", type_keys.known}, {"type.validator", validator_names()}}; }
 
 void add_types(const YAML::Node& node, YamlFile& file, DataTypes& types) {
   if (!node.IsSequence() || node.size() == 0) {

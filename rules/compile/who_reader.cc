@@ -6,6 +6,8 @@
 #include <charconv>
 #include <optional>
 
+#include "rules/compile/language.h"
+
 namespace sluice::rules {
 namespace {
 
@@ -108,6 +110,10 @@ void read_principal_kinds(const YAML::Node& node, uint8_t& kinds, YamlFile& file
 }
 
 }  // namespace
+
+WordLists who_words() {
+  return {{"who", who_keys.known}, {"who.kinds", principal_kinds}, {"time", time_keys.known}, {"time.days", day_names}};
+}
 
 Who read_who(const YAML::Node& node, std::string_view what, YamlFile& file) {
   Who who;
