@@ -20,7 +20,8 @@ struct World {
   World() {
     const SourceFile file{"rules.yaml", std::string(rules_text)};
     set = *compile({&file, 1}, {}, 1, nullptr);
-    bound = set->bind("orders", Verdict::Allow, {});
+    const Principal nobody;
+    bound = set->bind("orders", Verdict::Allow, {.principal = nobody});
     scratch.prepare(*set);
   }
   std::shared_ptr<const RuleSet> set;
@@ -68,19 +69,6 @@ void special_bytes(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations()) * static_cast<int64_t>(count));
 }
 BENCHMARK(special_bytes)->ArgName("type")->Arg(25)->Arg(114);
-
-void judge(benchmark::State& state) {
-  World world;
-  Facts facts;
-  facts.understood = true;
-  facts.statement_count = 1;
-  facts.kinds.add(StatementKind::Select);
-  facts.relations = {{"public", "pgbench_accounts", true, false}};
-  facts.canonical = "select abalance from pgbench_accounts where aid = $1";
-  SLUICE_ASSERT(world.bound.judge(facts, world.scratch).verdict == Verdict::Allow);
-  for (auto _ : state) benchmark::DoNotOptimize(world.bound.judge(facts, world.scratch));
-}
-BENCHMARK(judge);
 
 }  // namespace
 

@@ -170,6 +170,7 @@ void override_rules(const YAML::Node& node, YamlFile& file, Compilation& out) {
     const auto at = std::ranges::find(out.rules, id, [](const ReadRule& read) -> const std::string& { return read.rule.id; });
     if (at == out.rules.end()) {
       std::vector<std::string_view> known;
+      known.reserve(out.places.size());
       for (const auto& [other, place] : out.places) known.push_back(other);
       return file.fail(entry.first.Mark(), fmt::format("expected the id of a rule, found \"{}\"{}", id, suggestion(id, known)));
     }
@@ -256,7 +257,7 @@ Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> fil
                                                  uint64_t generation, std::vector<std::string>* warnings) {
   std::vector<Document> documents;
   for (const SourceFile& source : files) {
-    YamlFile file(source.path);
+    const YamlFile file(source.path);
     const auto node = parse(source, file);
     if (!node) return std::unexpected(node.error());
     documents.push_back({source.path, *node});

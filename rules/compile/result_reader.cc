@@ -58,7 +58,9 @@ void read_types(const YAML::Node& node, const DataTypes& table, TypeSet& types, 
 // In JSON, XML and array text it must not mean anything.
 void read_new_value(const YAML::Node& node, ResultRule& result, YamlFile& file) {
   const std::string text = read_text(node, "a text", file);
-  const auto is_special = [](char c) { return static_cast<uint8_t>(c) < 0x20 || std::string_view("\"\\{}<>&,'").find(c) != std::string_view::npos; };
+  const auto is_special = [](char c) {
+    return static_cast<uint8_t>(c) < 0x20 || std::string_view("\"\\{}<>&,'").find(c) != std::string_view::npos;
+  };
   if (file.failed()) return;
   if (text.size() > new_value_size_max || std::ranges::any_of(text, is_special)) {
     return file.fail(node.Mark(), fmt::format("expected at most {} bytes without control characters and \" \\ {{ }} < > & , ', "

@@ -61,7 +61,8 @@ void read_session(const YamlMap& map, ReadRule& out, YamlFile& file) {
   }
   out.rule.session.read_only = true;
   for (const std::string_view key : {"verdict", "message", "hint", "mask"}) {
-    if (map.has(key)) return file.fail(map.key_mark(key), fmt::format("expected {} beside statement or result, found it beside session", key));
+    if (!map.has(key)) continue;
+    return file.fail(map.key_mark(key), fmt::format("expected {} beside statement or result, found it beside session", key));
   }
   if (map.has("mode")) {
     file.fail(map.key_mark("mode"), "expected mode beside statement or result, found it beside session, which has no "

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 
 #include "rules/compile/language.h"
@@ -25,10 +24,14 @@ std::optional<uint16_t> parse_clock(std::string_view text) {
   if (text.size() != 5 || text[2] != ':') return std::nullopt;
   int hour = 0;
   int minute = 0;
-  const auto [h, h_error] = std::from_chars(text.data(), text.data() + 2, hour);
-  const auto [m, m_error] = std::from_chars(text.data() + 3, text.data() + 5, minute);
-  if (h_error != std::errc() || m_error != std::errc() || h != text.data() + 2 || m != text.data() + 5) return std::nullopt;
-  if (hour < 0 || minute < 0 || minute >= minutes_of_an_hour) return std::nullopt;
+  const auto read = [&text](size_t at, int& value) {
+    for (const char c : text.substr(at, 2)) {
+      if (c < '0' || c > '9') return false;
+      value = value * 10 + (c - '0');
+    }
+    return true;
+  };
+  if (!read(0, hour) || !read(3, minute) || minute >= minutes_of_an_hour) return std::nullopt;
   const int minutes = hour * minutes_of_an_hour + minute;
   return minutes <= day_minutes ? std::optional(static_cast<uint16_t>(minutes)) : std::nullopt;
 }

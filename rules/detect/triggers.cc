@@ -36,6 +36,7 @@ Expected<TriggerDatabase> compile(const DataTypes& types, std::vector<DataType> 
     ids.push_back(static_cast<unsigned>(type));
   }
   std::vector<const char*> expressions;
+  expressions.reserve(texts.size());
   for (const std::string& text : texts) expressions.push_back(text.c_str());
   const unsigned mode = HS_MODE_BLOCK;
   hs_database_t* database = nullptr;
@@ -61,7 +62,7 @@ int count_match(unsigned, unsigned long long, unsigned long long, unsigned, void
 // Time of this thread alone: the machine has other work too.
 double cpu_ns() {
   timespec now{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
   return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 

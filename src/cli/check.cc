@@ -133,7 +133,8 @@ void add_check(CLI::App& app, Invocation& invocation) {
   command->add_option("-c,--config", o->config, "Configuration file.")->required();
   auto* skip = command->add_flag("--skip-files", o->skip_files,
                     "Do not open what it names: certificates, keys, passwords, rules. For a machine without them.");
-  auto* connect = command->add_flag("--connect", o->connect, "Log in to each target with each credential, and ask whether it is a superuser.");
+  auto* connect = command->add_flag("--connect", o->connect,
+                                    "Log in to each target with each credential, and ask whether it is a superuser.");
   connect->excludes(skip);
   command->add_flag("--strict", o->strict, "A warning is an error.");
   command->add_flag("--json", o->json, "Print JSON.");

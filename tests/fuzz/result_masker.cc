@@ -29,7 +29,8 @@ struct World {
   explicit World(std::string_view text) {
     const SourceFile file{"rules.yaml", std::string(text)};
     set = *compile({&file, 1}, {}, 1, nullptr);
-    bound = set->bind("orders", Verdict::Allow, {});
+    const Principal nobody;
+    bound = set->bind("orders", Verdict::Allow, {.principal = nobody});
     scratch.prepare(*set);
     detectors = *Detectors::make(DataTypes::shipped(), DataTypes::shipped().all());
     SLUICE_ASSERT(detectors->grow(detector_scratch));

@@ -17,7 +17,9 @@ std::shared_ptr<const rules::RuleSet> rule_set(uint64_t generation) {
 class HeldRulesTest : public testing::Test {
  protected:
   HeldRules held(uint64_t generation, uint64_t epoch = 1) {
-    return {rule_set(generation)->bind("orders", Verdict::Allow, {}), epoch, generations_};
+    const Principal nobody;
+    auto bound = rule_set(generation)->bind("orders", Verdict::Allow, {.principal = nobody});
+    return {std::make_shared<const rules::BoundRules>(std::move(bound)), epoch, generations_};
   }
 
   std::vector<uint64_t> released_;
