@@ -13,6 +13,7 @@ void add_rules(CLI::App& app, Invocation& invocation) {
   add_rules_test(*rules, invocation);
   add_rules_diff(*rules, invocation);
   add_rules_replay(*rules, invocation);
+  add_rules_bench(*rules, invocation);
   add_rules_push(*rules, invocation);
 }
 

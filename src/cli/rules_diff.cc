@@ -65,7 +65,7 @@ void compare(const Judged& before, const Judged& after, const std::string& subje
   changes.add(group, text);
 }
 
-int diff_statements(const DiffOptions& o, const LoadedRules& before, const LoadedRules& after, Changes& changes) {
+int diff_statements(const DiffOptions& o, const TriedRules& before, const TriedRules& after, Changes& changes) {
   const auto asker = asker_of(o.caller);
   if (!asker) return complain(Usage, asker.error().message);
   const auto target = target_of(before, o.caller);
@@ -87,7 +87,7 @@ int diff_statements(const DiffOptions& o, const LoadedRules& before, const Loade
   return Ok;
 }
 
-int diff_sessions(const DiffOptions& o, const LoadedRules& before, const LoadedRules& after, Changes& changes) {
+int diff_sessions(const DiffOptions& o, const TriedRules& before, const TriedRules& after, Changes& changes) {
   const Verdict by_default = o.caller.by_default == "allow" ? Verdict::Allow : Verdict::Deny;
   RecordedJudge old_judge(before, by_default);
   RecordedJudge new_judge(after, by_default);

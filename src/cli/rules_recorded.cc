@@ -136,7 +136,7 @@ Expected<void> each_recorded(const std::string& directory, const RecordedFilter&
   }
 }
 
-RecordedJudge::RecordedJudge(const LoadedRules& loaded, Verdict by_default)
+RecordedJudge::RecordedJudge(const TriedRules& loaded, Verdict by_default)
     : loaded_(loaded), by_default_(by_default), judge_(loaded.set) {}
 
 Judged RecordedJudge::judge(const RecordedStatement& statement) {

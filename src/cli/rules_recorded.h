@@ -40,11 +40,11 @@ class RecordedJudge {
  public:
   static constexpr size_t sessions_max = 4096;  ///< Whose bound rules are kept.
   /// `settings` must outlive this. A target that it does not have is taken to have `by_default`.
-  RecordedJudge(const LoadedRules& loaded, Verdict by_default);
+  RecordedJudge(const TriedRules& loaded, Verdict by_default);
   [[nodiscard]] Judged judge(const RecordedStatement& statement);
 
  private:
-  const LoadedRules& loaded_;
+  const TriedRules& loaded_;
   Verdict by_default_;
   Judge judge_;
   std::unordered_map<audit::SessionId, rules::BoundRules, audit::SessionIdHash> bound_;

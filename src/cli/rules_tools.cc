@@ -34,9 +34,9 @@ Expected<std::vector<std::string>> expand(const std::vector<std::string>& paths)
 
 }  // namespace
 
-Expected<LoadedRules> load_rules_from(const std::string& config, const std::vector<std::string>& paths,
+Expected<TriedRules> load_rules_from(const std::string& config, const std::vector<std::string>& paths,
                                       uint64_t generation) {
-  LoadedRules loaded;
+  TriedRules loaded;
   if (!config.empty()) {
     // What else the configuration names need not be readable for who tries rules.
     auto settings = control::load_config(config, {.check_files = false});
@@ -111,7 +111,7 @@ Expected<Asker> asker_of(const CallerOptions& options) {
   return asker;
 }
 
-Expected<TargetSettings> target_of(const LoadedRules& loaded, const CallerOptions& options) {
+Expected<TargetSettings> target_of(const TriedRules& loaded, const CallerOptions& options) {
   TargetSettings target;
   target.name = options.target;
   const auto& known = loaded.settings.targets;

@@ -19,24 +19,22 @@ namespace sluice::cli {
 
 struct Invocation;
 
-/// `sluice rules`, found or made.
-[[nodiscard]] CLI::App* rules_command(CLI::App& app);
-
 void add_rules_explain(CLI::App& rules, Invocation& invocation);
 void add_rules_test(CLI::App& rules, Invocation& invocation);
 void add_rules_diff(CLI::App& rules, Invocation& invocation);
 void add_rules_replay(CLI::App& rules, Invocation& invocation);
+void add_rules_bench(CLI::App& rules, Invocation& invocation);
 void add_rules_push(CLI::App& rules, Invocation& invocation);
 
 /// A rule set, and the targets it was compiled for.
-struct LoadedRules {
+struct TriedRules {
   Settings settings;  ///< Without a configuration: no targets, so rules may name any.
   std::shared_ptr<const rules::RuleSet> set;
 };
 
 /// The rules of `paths` (files, and folders of them) or, where that is empty, those that the configuration
 /// names. Either may be empty, not both. `generation` tells two sets of one command apart.
-[[nodiscard]] Expected<LoadedRules> load_rules_from(const std::string& config, const std::vector<std::string>& paths,
+[[nodiscard]] Expected<TriedRules> load_rules_from(const std::string& config, const std::vector<std::string>& paths,
                                                     uint64_t generation);
 
 /// The options of whom a statement is judged for.
@@ -62,7 +60,7 @@ struct Asker {
 /// Errors say which value is not one.
 [[nodiscard]] Expected<Asker> asker_of(const CallerOptions& options);
 /// The target of the options: one of the configuration's, the only one it has, or one made of the name.
-[[nodiscard]] Expected<TargetSettings> target_of(const LoadedRules& loaded, const CallerOptions& options);
+[[nodiscard]] Expected<TargetSettings> target_of(const TriedRules& loaded, const CallerOptions& options);
 
 /// "2026-01-31T12:00:00Z" or "2026-01-31T12:00Z".
 [[nodiscard]] Expected<int64_t> parse_utc(std::string_view text);

@@ -258,3 +258,22 @@ def test_init_refuses_what_it_cannot_use(folder, postgres):
                        "mysql://a@b/c": "postgres://"}.items():
         done = run("init", url, "--output", folder / "o", status=2)
         assert words in done.stderr and "canary-pw" not in done.stderr
+
+
+def test_bench_measures_the_types_of_the_rules_and_names_the_rules(folder):
+    file = written(folder / "r.yaml", {"rules": [{"id": "cards", "result": {"types": ["CREDIT_CARD", "EMAIL_ADDRESS"]},
+                                                   "mask": {"operator": "redact"}}]})
+    lines = [json.loads(line) for line in run("rules", "bench", "--rules", file, "--json").stdout.splitlines()]
+    assert sorted(line["type"] for line in lines) == ["CREDIT_CARD", "EMAIL_ADDRESS"]
+    assert abs(sum(line["share"] for line in lines) - 1) < 1e-6
+    for line in lines:
+        assert line["rules"] == ["cards"]
+        assert set(line["samples"]) == {"prose", "digits", "dense"}
+        assert line["samples"]["dense"]["hits"] > 0 and line["samples"]["prose"]["hits"] == 0
+    table = run("rules", "bench", "--rules", file).stdout
+    assert "CREDIT_CARD" in table and "cards" in table
+
+
+def test_bench_of_rules_without_types_says_so(folder):
+    file = written(folder / "r.yaml", {"rules": [{"id": "a", "statement": {"kinds": ["drop"]}, "verdict": "deny"}]})
+    assert "--all" in run("rules", "bench", "--rules", file, status=2).stderr

@@ -84,3 +84,22 @@ def test_the_table_has_no_way_up():
     for layer, allowed in TABLE.items():
         assert all(order.index(below) < order.index(layer) for below in allowed)
     assert "control" not in TABLE["gateway"] and "gateway" not in TABLE["control"]
+
+
+DEFINITION = re.compile(r"^(?:template <[^\n]*>\n)?(?:struct|class|enum class) (\w+)[^;\n]*\{", re.MULTILINE)
+NAMESPACE = re.compile(r"^namespace ([\w:]+) \{", re.MULTILINE)
+
+
+def test_a_type_is_defined_once_in_its_namespace(tracked):
+    """Two types of one name in two headers compile, link, and destroy one as the other."""
+    places = {}
+    for name in product_files(tracked):
+        if not name.endswith(".h"):
+            continue
+        text = (ROOT / name).read_text()
+        namespaces = NAMESPACE.findall(text)
+        for defined in DEFINITION.findall(text):
+            places.setdefault((namespaces[0] if namespaces else "", defined), []).append(name)
+    twice = {f"{namespace}::{name}": where for (namespace, name), where in places.items() if len(where) > 1}
+    assert not twice, twice
+    assert len(places) > 100
