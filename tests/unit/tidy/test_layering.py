@@ -86,7 +86,7 @@ def test_the_table_has_no_way_up():
     assert "control" not in TABLE["gateway"] and "gateway" not in TABLE["control"]
 
 
-DEFINITION = re.compile(r"^(?:template <[^\n]*>\n)?(?:struct|class|enum class) (\w+)[^;\n]*\{", re.MULTILINE)
+DEFINITION = re.compile(r"^(?:template <[^\n]*>\n)?(?:struct|class|enum class) (?:alignas\([^)]*\) )?([\w:]+)[^;\n]*\{", re.MULTILINE)
 NAMESPACE = re.compile(r"^namespace ([\w:]+) \{", re.MULTILINE)
 
 
