@@ -174,7 +174,7 @@ void BoundRules::add_alerts(const Facts& facts, const Catalog* catalog, Alerts& 
 
 Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) const {
   using enum StatementKind;
-  if (!value_masks_ && !column_masks_) return nothing_against;
+  if (!changes_results()) return nothing_against;
   // CopyData is not looked into: no mask can be carried, so none may be needed.
   if (facts.kinds.has(CopyOut)) return unmaskable(copy_message, copy_hint);
   if (!column_masks_) return nothing_against;

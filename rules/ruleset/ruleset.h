@@ -108,6 +108,8 @@ class BoundRules {
   /// Some value or column mask may apply to this principal's results.
   /// Or be counted by a rule that only alerts.
   [[nodiscard]] bool masks_live() const { return !value_types_.empty() || column_masks_; }
+  /// Some value or column mask changes results; else what is live only alerts.
+  [[nodiscard]] bool changes_results() const { return value_masks_ || column_masks_; }
   /// Planning knows more with a catalog: some rule binds to columns, or to values by their column's name.
   [[nodiscard]] bool wants_catalog() const;
   [[nodiscard]] bool column_masks_live() const { return column_masks_; }

@@ -348,7 +348,7 @@ PgSession::Answer PgSession::take_copy_response(bool in) {
     return Answer::Keep;
   }
   if (!kinds.has(StatementKind::CopyOut)) return server_violation("COPY that was not asked for");
-  if (entry.rules->masks_live()) {
+  if (entry.rules->changes_results()) {
     fatal("42501", "COPY TO STDOUT cannot be masked, and a mask is live");
     return Answer::Over;
   }
@@ -613,8 +613,10 @@ bool PgSession::pump_row(const pg::Header& header, size_t available) {
       (void)server_violation("rows that it did not describe");
       return false;
     }
-    if (!plan->plan.passes_all) {
-      if (frame_size > target_settings().limits.masked_row_size_max) {
+    // What only alerts lets a row pass that is too large to be looked at.
+    const bool too_large = frame_size > target_settings().limits.masked_row_size_max;
+    if (!plan->plan.passes_all && (!too_large || plan->rules->changes_results())) {
+      if (too_large) {
         fatal("54000", "a row is too large to be masked", "limits.masked_row_size of the target is the cap.");
         return false;
       }

@@ -124,6 +124,25 @@ def test_promise_03_sigkill_under_load_loses_no_committed_record(durability, own
         assert len(ends) == 1, "a killed session is ended by whoever comes next"
 
 
+def test_recover_carries_over_what_a_killed_gateway_left_without_starting_one(own_gateway):
+    gateway = own_gateway()
+    with gateway.connect(application_name="left-behind") as connection:
+        connection.rows("select 1 /* before the kill */")
+        gateway.sluice.kill()
+    left = records.lines(gateway.sluice, "audit", "recover")
+    assert [(line["lane"], line["crashed"], line["damaged"]) for line in left] == [(0, True, False)]
+    assert left[0]["closed_sessions"] == 1
+    assert "before the kill" in records.whole_log(gateway.sluice)
+    session = records.session_by_application(gateway.sluice, "left-behind")
+    assert records.kind(records.of_session(gateway.sluice, session)[-1]) == "session_end"
+    gateway.sluice.start()
+    refused = gateway.sluice.cli("audit", "recover", check=False)
+    assert refused.returncode == 5, "a running gateway has the log"
+    gateway.sluice.stop()
+    again = records.lines(gateway.sluice, "audit", "recover")
+    assert [line["crashed"] for line in again] == [False]
+
+
 STATEMENTS = [
     "select {n} /* n={n} */", "select /* n={n} */ count(*) from orders where id < {n} % 500",
     "insert into notes (body) values ('{n}') /* n={n} */", "update notes set body = 'u' where id = {n} /* n={n} */",

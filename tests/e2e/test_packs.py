@@ -140,3 +140,24 @@ def test_alert_mode_refuses_nothing_and_is_recorded(own_gateway, table):
     assert [i["verdict"] for i in intents] == ["allow", "allow"]
     replay = door.sluice.cli("sessions", "replay", session["id"]).stdout
     assert "alerts: bounded-writes/where" in (replay if isinstance(replay, str) else replay.decode())
+
+
+def test_values_that_rules_only_alert_of_pass_and_are_counted(own_gateway):
+    door = own_gateway(rules={"use": [{"pack": "financial", "mode": "alert"}, {"pack": "pii", "mode": "alert"}]})
+    with door.connect(application_name="values") as connection:
+        assert connection.rows("select '4111 1111 1111 1111', 'a@example.com', 'nothing'") == [
+            [b"4111 1111 1111 1111", b"a@example.com", b"nothing"]]
+        copied = connection.run("copy (select '4111111111111111') to stdout")
+        assert (b"d", b"4111111111111111\n") in [(tag.encode() if isinstance(tag, str) else tag, body) for tag, body in copied]
+    session = records.session_by_application(door.sluice, "values")
+    outcomes = [r for r in records.of_session(door.sluice, session) if records.kind(r) == "outcome"]
+    assert outcomes[0]["alerted_values"] == 2 and outcomes[0]["masked_cells"] == 0
+
+
+def test_packs_of_types_mask_values_wherever_they_are_found(own_gateway):
+    door = own_gateway(rules={"use": ["pii", "financial", "health", "secrets"]})
+    with door.connect() as connection:
+        row = connection.rows("select '4111 1111 1111 1111', 'a@example.com', 'GB82 WEST 1234 5698 7654 32', "
+                              "'AKIAIOSFODNN7EXAMPLE', '{\"ssn\": \"536-90-4399\"}'::json, 'order 4711', 42")[0]
+    assert row[:3] == [b"", b"", b""], row
+    assert b"536-90" not in row[4] and row[5:] == [b"order 4711", b"42"], row
