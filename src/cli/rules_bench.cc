@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -91,7 +92,7 @@ void print_table(const Measured& measured, const rules::RuleSet* set) {
   for (const rules::TypeCost& cost : measured.costs) {
     fmt::print("{:<32}", measured.types->spec(cost.type).id);
     for (size_t i = 0; i < rules::sample_count; ++i) fmt::print(" {:>10.1f} {:>6}", cost.ns_per_kib[i], cost.hits[i]);
-    const auto bar = static_cast<size_t>(cost.share * bar_width + 0.5);
+    const auto bar = static_cast<size_t>(std::lround(cost.share * bar_width));
     fmt::print(" {:>5.1f}%  {:<{}}", cost.share * 100, std::string(bar, '#'), set != nullptr ? bar_width : 0);
     if (set != nullptr) fmt::print("  {}", fmt::join(rules_with(*set, cost.type), ", "));
     fmt::print("\n");

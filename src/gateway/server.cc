@@ -102,7 +102,7 @@ Server::Server(Inputs inputs) : inputs_(std::move(inputs)) {
 
 Server::~Server() { stop(); }
 
-Expected<void> Server::load_tls(Snapshots& into) const {
+Expected<void> Server::load_tls(Snapshots& into) {
   into.listener_tls.clear();
   into.target_tls.clear();
   for (const ListenerSettings& listener : into.settings->listeners) {

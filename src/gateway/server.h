@@ -49,7 +49,7 @@ class Server final : public DataPlane {
 
  private:
   struct LaneThread;
-  Expected<void> load_tls(Snapshots& into) const;
+  static Expected<void> load_tls(Snapshots& into);
   [[nodiscard]] Expected<SettingsPtr> placed(const Settings& fresh) const;
   [[nodiscard]] Expected<void> make_room_for_rules();
   void on_rules_released(unsigned lane, uint64_t generation);

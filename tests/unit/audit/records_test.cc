@@ -211,7 +211,7 @@ TEST(audit_records, an_outcome_reads_back_as_written_and_always_fits_its_reserva
   EXPECT_EQ(v->value.from_client_sha256, sha256({}));
   EXPECT_EQ(v->value.duration_ns, 6U);
   expect_exact(payload, decode_outcome, 1, 2);
-  expect_exact(encoded(Outcome{.intent_seq = 1, .sqlstate = "42501"}), decode_outcome);
+  expect_exact(encoded(Outcome{.intent_seq = 1, .sqlstate = "42501"}), decode_outcome, 1, 2);
 }
 
 TEST(audit_records, the_other_records_read_back_as_written) {

@@ -136,7 +136,8 @@ class Conformance {
     if (node.size() < rule.value("minProperties", size_t{0}) || node.size() > rule.value("maxProperties", node.size())) {
       return place(node) + "too few or too many keys";
     }
-    for (const auto& [key, needed] : rule.value("dependentRequired", json::object()).items()) {
+    const json dependent = rule.value("dependentRequired", json::object());
+    for (const auto& [key, needed] : dependent.items()) {
       if (node[key] && !node[needed[0].get<std::string>()]) return place(node) + key + " without " + needed[0].get<std::string>();
     }
     for (const auto& entry : node) {
