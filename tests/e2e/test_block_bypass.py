@@ -216,7 +216,16 @@ WAYS = {
 @pytest.fixture(scope="module")
 def bypass_database(postgres):
     postgres.psql("create database bypass; alter database bypass set search_path to play")
+    owners = "select string_agg(format('alter database %I owner to %I', datname, datdba::regrole), ';') from pg_database where datname = 'orders'"
+    before = admin_of(postgres, "orders")
+    restore = before.rows(owners)[0][0].decode()
+    rights = before.rows("select string_agg(format('grant %s on database orders to %s', a.privilege_type, case a.grantee when 0 then "
+                         "'public' else a.grantee::regrole::text end), ';') from pg_database d, aclexplode(coalesce(d.datacl, "
+                         "acldefault('d', d.datdba))) a where d.datname = 'orders'")[0][0].decode()
     yield "bypass"
+    # REASSIGN OWNED and DROP OWNED, run straight, reach what databases share.
+    postgres.psql(f"{restore}; {rights}")
+    before.close()
     postgres.psql("drop database bypass with (force)")
 
 
