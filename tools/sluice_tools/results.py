@@ -19,9 +19,12 @@ class Count:
     passed: int = 0
     failed: int = 0
     skipped: int = 0
+    #: What failed, by name, and its first words: a long log is often kept only in part, and this stands at its end.
+    failures: tuple = ()
 
     def __add__(self, other):
-        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped)
+        return Count(self.passed + other.passed, self.failed + other.failed, self.skipped + other.skipped,
+                     self.failures + other.failures)
 
     def __str__(self):
         return f"{self.passed} passed, {self.failed} failed" + (f", {self.skipped} skipped" if self.skipped else "")
@@ -79,7 +82,9 @@ def run_one(folder, test, environment):
         count.failed = 1
     if count.failed:
         ended = "did not end in time" if status is None else f"ended with {status}"
-        print(f"  {test['name']} {ended}; the end of {log}:\n{interesting(log)}", flush=True)
+        words = interesting(log)
+        print(f"  {test['name']} {ended}; the end of {log}:\n{words}", flush=True)
+        count.failures = ((f"{test['name']} {ended}", words),)
     return count
 
 
@@ -120,6 +125,7 @@ def run_lint(folder, roots=("src", "protocols", "rules")):
                 total.passed += 1
                 continue
             total.failed += 1
+            total.failures += ((f"lint of {path.relative_to(ROOT)}", words),)
             print(f"  {path.relative_to(ROOT)}:\n{words}", flush=True)
     return total if files else Count(failed=1)
 
@@ -147,12 +153,18 @@ def run_pytest(name, arguments, environment=None, seconds=900):
     count = junit_count(report) if report.exists() else Count(failed=1)
     if status != 0 and count.failed == 0:
         count.failed = 1
+        ended = "did not end in time" if status is None else f"ended with {status}"
+        count.failures = ((f"{name} {ended}", "pytest itself, not one of its tests"),)
     return count
 
 
 def junit_count(report):
     count = Count()
-    for suite in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+    root = xml.etree.ElementTree.parse(report).getroot()
+    for case in root.iter("testcase"):
+        for bad in (*case.findall("failure"), *case.findall("error")):
+            count.failures += ((f"{case.get('classname')}::{case.get('name')}", bad.text or bad.get("message") or ""),)
+    for suite in root.iter("testsuite"):
         tests, skipped = int(suite.get("tests")), int(suite.get("skipped"))
         failed = int(suite.get("failures")) + int(suite.get("errors"))
         count += Count(max(tests - skipped - failed, 0), failed, skipped)
