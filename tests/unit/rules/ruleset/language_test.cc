@@ -144,7 +144,8 @@ TEST(Language, what_only_alerts_changes_no_verdict_and_is_told) {
 TEST(Language, alerts_beyond_those_kept_are_counted) {
   std::string text = "rules:\n";
   for (const char c : std::string_view("abcdef")) text += std::string("  - {id: ") + c + ", statement: {kinds: [drop]}, verdict: alert}\n";
-  const Decision got = Bound(text).judge(facts_of({{Drop}, {}, ""}));
+  Bound bound(text);  // Decisions borrow ids from it.
+  const Decision got = bound.judge(facts_of({{Drop}, {}, ""}));
   EXPECT_EQ(got.alerts.count, 6U);
   EXPECT_EQ(got.alerts.rules[3], "d");
 }
