@@ -237,8 +237,8 @@ ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, con
   const TypeClass type = type_class(column.type_oid);
   ColumnPlan plan{.type_oid = column.type_oid,
                   .binary = column.binary,
-                  .characters_max = characters_max(column.type_oid, column.type_modifier),
-                  .rule = {}};
+                  .rule = {},
+                  .characters_max = characters_max(column.type_oid, column.type_modifier)};
   if (column_masks_) {
     if (column.table_oid == 0 || catalog == nullptr) {
       if (tainted) return plan;

@@ -509,7 +509,7 @@ std::string mask_text(const BoundRules& rules, Scratch& scratch, std::string_vie
   if (rules.value_types_.empty() || text.size() > INT32_MAX) return std::string(rules.value_types_.empty() ? text : "");
   constexpr uint32_t text_oid = 25;
   MaskPlan plan;
-  plan.columns.push_back({CellAction::Scan, {}, text_oid, false, {}, 0});
+  plan.columns.push_back({.action = CellAction::Scan, .spec = {}, .type_oid = text_oid, .rule = {}});
   ResultMasker masker(scratch);
   masker.begin(rules, plan);
   const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};

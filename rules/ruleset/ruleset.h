@@ -54,9 +54,9 @@ struct ColumnPlan {
   MaskSpec spec;                         ///< For Mask.
   uint32_t type_oid = 0;
   bool binary = false;
-  uint32_t characters_max = 0;           ///< What is longer after masking is sent as NULL; 0: no limit.
   std::string_view rule;                 ///< Why; borrowed from the rule set.
   uint16_t search = 0;                   ///< For Scan: an index into the plan's searches.
+  uint32_t characters_max = 0;           ///< What is longer after masking is sent as NULL; 0: no limit.
 };
 
 /// Searches of one result, and with them batches of cells: columns beyond share the last.

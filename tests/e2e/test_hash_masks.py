@@ -2,6 +2,7 @@
 import hashlib
 import hmac
 import json
+import subprocess
 
 import pytest
 
@@ -80,10 +81,16 @@ def test_a_key_that_is_short_open_or_missing_is_refused_by_name(hashing, folder)
 def test_rules_are_tried_without_the_keys(hashing, folder):
     for name in SECRETS:
         (folder / f"{name}.mask-key").unlink()
+    explained = hashing.sluice.cli("rules", "explain", "--target", "orders", "--groups", "agents",
+                                   "select card from public.customers")
+    assert "hash key=cards" in explained.stdout
+    # Without a configuration too, under a key of 32 zero bytes.
     stand_in = hmac.new(bytes(32), b"ann@example.com", hashlib.sha256).hexdigest()
+    (folder / "hash.yaml").write_text(json.dumps({"rules": RULES}))
     cases = folder / "hash.test.yaml"
-    cases.write_text(json.dumps({"default": "allow", "tests": [{
+    cases.write_text(json.dumps({"rules": ["hash.yaml"], "default": "allow", "tests": [{
         "name": "a mail", "result": {"columns": [{"name": "note", "type": "text"}], "rows": [["ann@example.com"]]},
         "expect": {"rows": [[stand_in]]}}]}))
-    tried = hashing.sluice.cli("rules", "test", cases, check=False)
+    tried = subprocess.run([hashing.sluice.program, "rules", "test", cases], capture_output=True, text=True, timeout=60,
+                           check=False)
     assert tried.returncode == 0, tried.stdout + tried.stderr
