@@ -69,6 +69,7 @@ bool parse_row_description(Bytes body, ResultShape& shape) {
     column.table_oid = *table_oid;
     column.attribute = *attribute;
     column.type_oid = *type_oid;
+    column.type_modifier = static_cast<int32_t>(*type_modifier);
     column.binary = *format == 1;
   }
   return reader.empty();

@@ -114,8 +114,8 @@ void row_description(std::vector<std::byte>& out, const ResultShape& shape) {
     message.u32(column.table_oid);
     message.u16(column.attribute);
     message.u32(column.type_oid);
-    message.u16(0xFFFF);       // Size of the type: -1, varying.
-    message.u32(0xFFFF'FFFF);  // Modifier of the type: -1, none.
+    message.u16(0xFFFF);  // Size of the type: -1, varying.
+    message.u32(static_cast<uint32_t>(column.type_modifier));
     message.u16(column.binary ? 1 : 0);
   }
 }

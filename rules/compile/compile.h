@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "rules/mask/hash.h"
 #include "rules/ruleset/ruleset.h"
 
 namespace sluice::rules {
@@ -20,6 +21,7 @@ struct SourceFile {
 struct CompileContext {
   std::vector<std::string> targets;  ///< Names that `target:` may use.
   bool any_target = false;           ///< It may use any: there is no configuration to know them from.
+  MaskKeys mask_keys;                ///< What `key:` of a mask may name; with any_target anything, for a stand-in.
 };
 
 inline constexpr size_t source_size_max = 1U << 20;

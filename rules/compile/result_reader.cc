@@ -13,11 +13,11 @@ namespace {
 constexpr uint32_t keep_max = 64;
 
 const YamlKeys result_keys{{"types", "columns", "inference"}, {"context", "patterns", "confidence", "rows"}};
-const YamlKeys mask_keys{{"operator", "new_value", "keep_first", "keep_last", "masking_char"}, {"key", "salt"}};
+const YamlKeys mask_keys{{"operator", "new_value", "keep_first", "keep_last", "masking_char", "key"}, {"salt", "hash_type"}};
 
 const std::vector<std::string_view> operators{  // By MaskOperator.
-    "redact", "replace", "mask", "null", "keep"};
-const std::vector<std::string_view> later_operators{"hash", "tokenize", "fpe", "encrypt", "noise", "date_shift", "generalize"};
+    "redact", "replace", "mask", "hash", "null", "keep"};
+const std::vector<std::string_view> later_operators{"tokenize", "fpe", "encrypt", "noise", "date_shift", "generalize"};
 const std::vector<std::string_view> later_types{
     "PHONE_NUMBER", "IP_ADDRESS", "MAC_ADDRESS", "URL",            "PERSON",           "DATE_TIME",
     "LOCATION",     "NRP",        "US_PASSPORT", "US_BANK_NUMBER", "US_DRIVER_LICENSE"};
@@ -70,17 +70,38 @@ void read_new_value(const YAML::Node& node, ResultRule& result, YamlFile& file) 
   result.mask.text = *result.mask_text;
 }
 
+// Keys are the configuration's: rules only name them, so that who writes rules need not know any.
+void read_key(const YAML::Node& node, ResultRule& result, const CompileContext& outside, YamlFile& file) {
+  const std::string name = read_text(node, "the name of a key", file);
+  if (file.failed()) return;
+  const MaskKeys& keys = outside.mask_keys;
+  const auto key = std::ranges::find(keys, name, [](const auto& k) -> const std::string& { return k->name; });
+  if (key == keys.end() && outside.any_target) {
+    result.mask_key = stand_in_mask_key(name);
+  } else if (key == keys.end()) {
+    std::vector<std::string_view> names;
+    for (const auto& k : keys) names.push_back(k->name);
+    return file.fail(node.Mark(), fmt::format("expected a name of mask_keys in the configuration, found {}{}",
+                                              describe(node), suggestion(name, names)));
+  } else {
+    result.mask_key = *key;
+  }
+  result.mask.key = result.mask_key.get();
+}
+
 }  // namespace
 
 WordLists result_words() {
   return {{"result", result_keys.known}, {"mask", mask_keys.known}, {"mask.operator", operators}};
 }
 
-void read_mask(const YAML::Node& node, ResultRule& result, const DataTypes& types, YamlFile& file) {
+void read_mask(const YAML::Node& node, ResultRule& result, const RuleContext& context, YamlFile& file) {
   const YamlMap map(node, "mask", mask_keys, file);
   if (file.failed()) return;
   MaskSpec& mask = result.mask;
   mask = {};
+  result.mask_text.reset();
+  result.mask_key.reset();
   if (!map.has("operator")) return file.fail(map.mark(), "expected operator in mask, found none");
   const YAML::Node& op = map["operator"];
   if (op.IsNull()) {
@@ -100,6 +121,10 @@ void read_mask(const YAML::Node& node, ResultRule& result, const DataTypes& type
     return file.fail(map.mark(), fmt::format("expected new_value beside operator replace, and only there, found {}", word));
   }
   if (mask.op == MaskOperator::Replace) read_new_value(map["new_value"], result, file);
+  if (map.has("key") != (mask.op == MaskOperator::Hash)) {
+    return file.fail(map.mark(), fmt::format("expected key beside operator hash, and only there, found {}", word));
+  }
+  if (mask.op == MaskOperator::Hash) read_key(map["key"], result, context.outside, file);
   for (const std::string_view key : {"keep_first", "keep_last", "masking_char"}) {
     if (!map.has(key) || mask.op == MaskOperator::Mask) continue;
     return file.fail(map.key_mark(key), fmt::format("expected operator mask beside {}, found {}, which keeps nothing",
@@ -116,7 +141,7 @@ void read_mask(const YAML::Node& node, ResultRule& result, const DataTypes& type
     mask.masking_char = text[0];
   }
   result.types.each([&](DataType type) {
-    const DataTypeSpec& spec = types.spec(type);
+    const DataTypeSpec& spec = context.types.spec(type);
     if (mask.keep_first + mask.keep_last <= spec.keep_max) return;
     file.fail(map.mark(), fmt::format("expected keep_first + keep_last of at most {} for {}, found {}: what is kept "
                                       "would tell the value", spec.keep_max, spec.id, mask.keep_first + mask.keep_last));
@@ -136,7 +161,7 @@ std::vector<ColumnPattern> read_columns(const YAML::Node& node, YamlFile& file) 
   return columns;
 }
 
-void read_result(const YamlMap& rule_map, ReadRule& out, const DataTypes& types, YamlFile& file) {
+void read_result(const YamlMap& rule_map, ReadRule& out, const RuleContext& context, YamlFile& file) {
   const YamlMap map(rule_map["result"], "result", result_keys, file);
   if (file.failed()) return;
   out.rule.kind = RuleKind::Result;
@@ -145,7 +170,7 @@ void read_result(const YamlMap& rule_map, ReadRule& out, const DataTypes& types,
     return file.fail(map.mark(), fmt::format("expected exactly one of types and columns, found {}",
                                                map.has("types") ? "both" : "neither"));
   }
-  if (map.has("types")) read_types(map["types"], types, rule.types, file);
+  if (map.has("types")) read_types(map["types"], context.types, rule.types, file);
   if (map.has("columns")) rule.columns = read_columns(map["columns"], file);
   if (map.has("inference")) {
     if (!map.has("columns")) {
@@ -163,7 +188,7 @@ void read_result(const YamlMap& rule_map, ReadRule& out, const DataTypes& types,
   if (!rule_map.has("mask")) {
     return file.fail(rule_map.key_mark("result"), "expected mask beside result, found none");
   }
-  read_mask(rule_map["mask"], rule, types, file);
+  read_mask(rule_map["mask"], rule, context, file);
 }
 
 }  // namespace sluice::rules

@@ -6,12 +6,12 @@
 namespace sluice::rules {
 
 /// Reads `result` and `mask` of the rule `map`.
-void read_result(const YamlMap& map, ReadRule& out, const DataTypes& types, YamlFile& file);
+void read_result(const YamlMap& map, ReadRule& out, const RuleContext& context, YamlFile& file);
 
 /// A list of schema.table.column.
 [[nodiscard]] std::vector<ColumnPattern> read_columns(const YAML::Node& node, YamlFile& file);
 
 /// `mask:`. What it keeps is judged against the types that `result` speaks of.
-void read_mask(const YAML::Node& node, ResultRule& result, const DataTypes& types, YamlFile& file);
+void read_mask(const YAML::Node& node, ResultRule& result, const RuleContext& context, YamlFile& file);
 
 }  // namespace sluice::rules

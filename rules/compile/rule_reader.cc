@@ -109,7 +109,7 @@ ReadRule read_rule(const YAML::Node& node, const RuleContext& context, YamlFile&
   } else if (map.has("statement")) {
     read_statement(map, out, file, warnings);
   } else if (map.has("result")) {
-    read_result(map, out, context.types, file);
+    read_result(map, out, context, file);
   } else {
     read_session(map, out, file);
   }
@@ -145,7 +145,7 @@ void change_rule(const YamlMap& map, ReadRule& out, const RuleContext& context, 
   }
   if (rule.kind == RuleKind::Statement) read_words(map, rule.statement, file);
   if (!map.has("mask")) return;
-  if (rule.kind == RuleKind::Result) return read_mask(map["mask"], rule.result, context.types, file);
+  if (rule.kind == RuleKind::Result) return read_mask(map["mask"], rule.result, context, file);
   if (!of_pack) file.fail(map.key_mark("mask"), fmt::format("expected mask for a rule on results, found it for {}", rule.id));
 }
 

@@ -29,13 +29,15 @@ size_t character_size(std::string_view text, Characters characters) {
   return size == 0 ? 1 : size;
 }
 
-void append_masked(const MaskSpec& spec, std::string_view value, Characters characters, std::vector<char>& out) {
+void append_masked(const MaskSpec& spec, std::string_view value, Characters characters, Hasher& hasher,
+                   std::vector<char>& out) {
   SLUICE_ASSERT(spec.op != MaskOperator::Null && spec.op != MaskOperator::Keep);
   if (spec.op == MaskOperator::Redact) return;
   if (spec.op == MaskOperator::Replace) {
     out.insert(out.end(), spec.text.begin(), spec.text.end());
     return;
   }
+  if (spec.op == MaskOperator::Hash) return hasher.append(*spec.key, value, out);
 
   size_t count = 0;
   for (size_t at = 0; at < value.size(); at += character_size(value.substr(at), characters)) count += 1;
@@ -56,6 +58,7 @@ void append_masked(const MaskSpec& spec, std::string_view value, Characters char
 bool is_mask_text(const MaskSpec& spec, std::string_view value) {
   constexpr size_t masked_min = 2;
   if (spec.op == MaskOperator::Replace) return value == spec.text;
+  if (spec.op == MaskOperator::Hash) return is_hash_text(value);
   if (spec.op != MaskOperator::Mask) return false;
   const auto skip = [&](uint32_t characters) {
     for (uint32_t i = 0; i < characters && !value.empty() && value[0] != spec.masking_char; ++i) {

@@ -1,4 +1,4 @@
-// The operators redact, replace and mask over text. `null` needs no code here: the caller sends NULL.
+// The operators redact, replace, mask and hash over text. `null` needs no code here: the caller sends NULL.
 #pragma once
 #include <cstddef>
 #include <string_view>
@@ -19,8 +19,10 @@ enum class Characters : uint8_t {
 
 /// Appends the masked form of `value`. Redact appends nothing. Mask replaces every character, also
 /// separators, one for one, but the kept ones; no longer than keep_first + keep_last: all of them.
-/// Replace appends spec.text, which holds nothing that JSON escapes. spec.op must not be Null or Keep.
-void append_masked(const MaskSpec& spec, std::string_view value, Characters characters, std::vector<char>& out);
+/// Replace appends spec.text, which holds nothing that JSON escapes. Hash appends the hash of the bytes as they stand.
+/// spec.op must not be Null or Keep.
+void append_masked(const MaskSpec& spec, std::string_view value, Characters characters, Hasher& hasher,
+                   std::vector<char>& out);
 
 /// Could `value` be what this mask made of another value? Never for what leaves no text of its own (redact,
 /// null), nor for less than two masked characters.

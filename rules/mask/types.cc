@@ -91,4 +91,15 @@ TypeClass type_class(uint32_t type_oid) {
   return row != std::end(rows) && row->oid == type_oid ? row->type_class : TypeClass::Opaque;
 }
 
+uint32_t characters_max(uint32_t type_oid, int32_t type_modifier) {
+  constexpr uint32_t name_oid = 19;
+  constexpr uint32_t name_max = 63;  // NAMEDATALEN - 1
+  constexpr uint32_t bpchar_oid = 1042;
+  constexpr uint32_t varchar_oid = 1043;
+  constexpr int32_t header = 4;      // VARHDRSZ, which the modifier counts in.
+  if (type_oid == name_oid) return name_max;
+  if ((type_oid != bpchar_oid && type_oid != varchar_oid) || type_modifier <= header) return 0;
+  return static_cast<uint32_t>(type_modifier - header);
+}
+
 }  // namespace sluice::rules

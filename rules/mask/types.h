@@ -18,6 +18,9 @@ enum class TypeClass : uint8_t {
   Skip,        ///< No value of a sensitive type fits in it.
 };
 
+/// How many characters a value of the type has at most; 0: no such limit. `type_modifier`: as the server sends it.
+[[nodiscard]] uint32_t characters_max(uint32_t type_oid, int32_t type_modifier);
+
 /// Unknown OIDs are Opaque: unknown means they are looked at.
 [[nodiscard]] TypeClass type_class(uint32_t type_oid);
 

@@ -51,7 +51,7 @@ void CellWriter::write_text(std::string_view text, std::span<const CellHit> hits
     const Range range = take_range(hits, specs_);
     append(text.substr(copied, range.begin - copied), out);
     append_masked(structured ? one_for_one(range.spec) : range.spec, text.substr(range.begin, range.end - range.begin),
-                  Characters::Utf8, out);
+                  Characters::Utf8, hasher_, out);
     copied = range.end;
   }
   append(text.substr(copied), out);
@@ -74,7 +74,7 @@ void CellWriter::write_json(std::string_view text, std::span<const CellHit> hits
     if (in_string) {
       append(text.substr(copied, range.begin - copied), out_);
       append_masked(one_for_one(range.spec), text.substr(range.begin, range.end - range.begin),
-                    Characters::JsonEscaped, out_);
+                    Characters::JsonEscaped, hasher_, out_);
     } else {
       while (range.begin > copied && in_number(text[range.begin - 1])) range.begin -= 1;
       while (range.end < text.size() && in_number(text[range.end])) range.end += 1;

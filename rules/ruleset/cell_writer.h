@@ -35,7 +35,8 @@ struct CellHit {
 class CellWriter {
  public:
   /// `specs`: by data type.
-  CellWriter(std::span<const MaskSpec> specs, std::vector<char>& out) : specs_(specs), out_(out) {}
+  CellWriter(std::span<const MaskSpec> specs, Hasher& hasher, std::vector<char>& out)
+      : specs_(specs), hasher_(hasher), out_(out) {}
 
   /// Appends the new value of the cell. `hits`: one or more of one cell, by rising begin. False: the
   /// cell becomes NULL, and nothing was appended.
@@ -46,6 +47,7 @@ class CellWriter {
   void write_json(std::string_view text, std::span<const CellHit> hits) const;
 
   std::span<const MaskSpec> specs_;
+  Hasher& hasher_;
   std::vector<char>& out_;
   std::vector<char> bytes_;   // Of a bytea, decoded.
   std::vector<char> masked_;

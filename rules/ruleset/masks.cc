@@ -235,7 +235,10 @@ Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) con
 
 ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const {
   const TypeClass type = type_class(column.type_oid);
-  ColumnPlan plan{CellAction::Null, {}, column.type_oid, column.binary, {}};
+  ColumnPlan plan{.type_oid = column.type_oid,
+                  .binary = column.binary,
+                  .rule = {},
+                  .characters_max = characters_max(column.type_oid, column.type_modifier)};
   if (column_masks_) {
     if (column.table_oid == 0 || catalog == nullptr) {
       if (tainted) return plan;

@@ -43,6 +43,13 @@ struct Piece {
   size_t offset = 0;         // Of this piece in the cell's text.
 };
 
+// Whether what masks made of a cell is longer than its column's type allows.
+bool overflows(const ColumnPlan& column, std::string_view value) {
+  if (column.characters_max == 0 || value.size() <= column.characters_max) return false;
+  const auto continues = [](char c) { return (static_cast<uint8_t>(c) & 0xC0) == 0x80; };
+  return value.size() - static_cast<size_t>(std::ranges::count_if(value, continues)) > column.characters_max;
+}
+
 // Cells that are searched for the same.
 struct Batch {
   Search search;
@@ -124,6 +131,8 @@ struct ResultMasker::Impl {
   uint64_t gathered = 0;
   uint64_t alerted = 0;
   bool masks_values = false;
+  bool hashes = false;  // Some mask of a value hashes, ...
+  bool hashed = false;  // ... and has done so in what is read now.
 };
 
 // What cannot be looked into is hidden; where rules only alert, nothing is.
@@ -138,7 +147,11 @@ void ResultMasker::Impl::null_cell(uint64_t key) {
 void ResultMasker::Impl::whole_cell(uint64_t key, const ColumnPlan& column, std::string_view value) {
   std::vector<char>& arena = arenas[0];
   const size_t offset = arena.size();
-  append_masked(column.spec, value, Characters::Utf8, arena);
+  append_masked(column.spec, value, Characters::Utf8, scratch.impl_->hasher, arena);
+  if (overflows(column, {arena.data() + offset, arena.size() - offset})) {
+    arena.resize(offset);
+    return null_cell(key);
+  }
   entries.push_back({key, 0, offset, arena.size() - offset, CellForm::NullOnHit, {}});
 }
 
@@ -315,6 +328,8 @@ void ResultMasker::Impl::scan(std::string_view text, const Search& search, const
     const Piece& piece = *(behind - 1);
     SLUICE_ASSERT(match.end <= piece.end);  // No value holds a separator.
     if (piece.replaced_by_shadow) continue;
+    // What looks like a value by chance in a hash that stands there by now is none.
+    if (hashed && lies_in_hash_text(text.substr(0, piece.end), match.begin, match.end)) continue;
     if (specs[static_cast<size_t>(match.type)].op == MaskOperator::Keep) {
       alerted += 1;
       continue;
@@ -331,7 +346,12 @@ void ResultMasker::Impl::scan(std::string_view text, const Search& search, const
 
 void ResultMasker::Impl::write_cell(std::span<const CellHit> cell_hits, CellWriter& writer, size_t reading) {
   const size_t offset = arenas[reading].size();
-  const bool kept = writer.write(cell_hits);
+  const ColumnPlan& column = plan->columns[cell_hits[0].key & UINT16_MAX];
+  bool kept = writer.write(cell_hits);
+  if (kept && overflows(column, {arenas[reading].data() + offset, arenas[reading].size() - offset})) {
+    arenas[reading].resize(offset);
+    kept = false;
+  }
   const Entry entry{cell_hits[0].key, reading, offset, arenas[reading].size() - offset, cell_hits[0].form, {!kept, {}}};
   if (reading == 0) {
     entries.push_back(entry);
@@ -342,7 +362,7 @@ void ResultMasker::Impl::write_cell(std::span<const CellHit> cell_hits, CellWrit
 
 void ResultMasker::Impl::write_hits(size_t reading) {
   std::ranges::sort(hits, {}, [](const CellHit& hit) { return std::pair(hit.key, hit.begin); });
-  CellWriter writer(specs, arenas[reading]);
+  CellWriter writer(specs, scratch.impl_->hasher, arenas[reading]);
   for (size_t first = 0; first < hits.size();) {
     size_t last = first + 1;
     while (last < hits.size() && hits[last].key == hits[first].key) last += 1;
@@ -372,6 +392,7 @@ void ResultMasker::Impl::gather_form(std::string_view text, CellForm form, uint6
 }
 
 void ResultMasker::Impl::read_again() {
+  hashed = hashes;
   for (size_t reading = 1; reading <= readings_max; ++reading) {
     for (const Entry& entry : entries) {
       if (entry.replacement.null || entry.form == CellForm::NullOnHit || entry.reading != reading - 1) continue;
@@ -424,6 +445,8 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
   impl.gathered = 0;
   impl.alerted = 0;
   impl.masks_values = rules.value_masks_;
+  impl.hashes = std::ranges::find(rules.value_specs_, MaskOperator::Hash, &MaskSpec::op) != rules.value_specs_.end();
+  impl.hashed = false;
   impl.shadows.clear();
   impl.hits.clear();
   impl.entries.clear();
@@ -486,7 +509,7 @@ std::string mask_text(const BoundRules& rules, Scratch& scratch, std::string_vie
   if (rules.value_types_.empty() || text.size() > INT32_MAX) return std::string(rules.value_types_.empty() ? text : "");
   constexpr uint32_t text_oid = 25;
   MaskPlan plan;
-  plan.columns.push_back({CellAction::Scan, {}, text_oid, false, {}, 0});
+  plan.columns.push_back({.action = CellAction::Scan, .spec = {}, .type_oid = text_oid, .rule = {}});
   ResultMasker masker(scratch);
   masker.begin(rules, plan);
   const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};

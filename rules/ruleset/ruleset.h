@@ -56,6 +56,7 @@ struct ColumnPlan {
   bool binary = false;
   std::string_view rule;                 ///< Why; borrowed from the rule set.
   uint16_t search = 0;                   ///< For Scan: an index into the plan's searches.
+  uint32_t characters_max = 0;           ///< What is longer after masking is sent as NULL; 0: no limit.
 };
 
 /// Searches of one result, and with them batches of cells: columns beyond share the last.

@@ -71,6 +71,7 @@ struct ResultRule {
   bool inference = false;           ///< Statements may compare, group and order by these columns.
   MaskSpec mask;
   std::shared_ptr<const std::string> mask_text;  ///< Holds mask.text; null where it is empty.
+  std::shared_ptr<const MaskKey> mask_key;       ///< Holds mask.key; null where there is none.
 };
 
 struct SessionRule {

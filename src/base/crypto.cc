@@ -1,13 +1,16 @@
 #include "base/crypto.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 
 #include <sys/random.h>
 
 #include <atomic>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -107,6 +110,39 @@ Digest hmac_sha256(Bytes key, Bytes data) {
   const void* key_at = key.empty() ? static_cast<const void*>(&none) : key.data();
   SLUICE_ASSERT(HMAC(EVP_sha256(), key_at, static_cast<int>(key.size()), raw(data), data.size(),
                      reinterpret_cast<unsigned char*>(out.data()), &size) != nullptr);
+  SLUICE_ASSERT(size == out.size());
+  return out;
+}
+
+HmacSha256::HmacSha256(Bytes key) {
+  EVP_MAC* mac = EVP_MAC_fetch(nullptr, OSSL_MAC_NAME_HMAC, nullptr);
+  EVP_MAC_CTX* context = EVP_MAC_CTX_new(mac);
+  EVP_MAC_free(mac);  // The context holds it.
+  SLUICE_ASSERT(context != nullptr);
+  char digest[] = "SHA256";  // OpenSSL's parameters take no const.
+  const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                   OSSL_PARAM_construct_end()};
+  static const unsigned char none = 0;  // A null key means "as before".
+  SLUICE_ASSERT(EVP_MAC_init(context, key.empty() ? &none : raw(key), key.size(), parameters) == 1);
+  context_ = context;
+}
+
+HmacSha256::HmacSha256(HmacSha256&& other) noexcept : context_(std::exchange(other.context_, nullptr)) {}
+
+HmacSha256& HmacSha256::operator=(HmacSha256&& other) noexcept {
+  std::swap(context_, other.context_);
+  return *this;
+}
+
+HmacSha256::~HmacSha256() { EVP_MAC_CTX_free(static_cast<EVP_MAC_CTX*>(context_)); }
+
+Digest HmacSha256::sign(Bytes data) {
+  auto* context = static_cast<EVP_MAC_CTX*>(context_);
+  Digest out;
+  size_t size = 0;
+  SLUICE_ASSERT(EVP_MAC_init(context, nullptr, 0, nullptr) == 1);
+  SLUICE_ASSERT(EVP_MAC_update(context, raw(data), data.size()) == 1);
+  SLUICE_ASSERT(EVP_MAC_final(context, reinterpret_cast<unsigned char*>(out.data()), &size, out.size()) == 1);
   SLUICE_ASSERT(size == out.size());
   return out;
 }

@@ -29,6 +29,21 @@ class Sha256 {
 };
 
 [[nodiscard]] Digest hmac_sha256(Bytes key, Bytes data);
+/// HMAC-SHA-256 of many texts under one key: a fifth of the time of hmac_sha256(), most of which goes into finding
+/// the algorithm and into the key. For one thread. What OpenSSL derives from the key is wiped with the object.
+class HmacSha256 {
+ public:
+  explicit HmacSha256(Bytes key);
+  HmacSha256(HmacSha256&& other) noexcept;
+  HmacSha256& operator=(HmacSha256&& other) noexcept;
+  HmacSha256(const HmacSha256&) = delete;
+  HmacSha256& operator=(const HmacSha256&) = delete;
+  ~HmacSha256();
+  [[nodiscard]] Digest sign(Bytes data);
+
+ private:
+  void* context_;  // EVP_MAC_CTX, kept out of this header; null once moved from.
+};
 /// PBKDF2-HMAC-SHA-256 with a 32-byte result: SCRAM's Hi() (RFC 5802 section 2.2). Takes about
 /// 0.25 µs an iteration: callers cap `iterations` before they call.
 [[nodiscard]] Digest pbkdf2_sha256(std::string_view password, Bytes salt, uint32_t iterations);

@@ -182,10 +182,13 @@ Expected<PushResult> Reloader::compile_and_publish(std::vector<rules::SourceFile
                                                    PolicyChange change) {
   std::vector<std::string> warnings;
   const SettingsPtr context = change.settings ? change.settings : settings();
-  auto set = compile_rules(sources, *context, current_.set->generation() + 1, &warnings);
+  auto keys = read_mask_keys(*context);
+  if (!keys) return std::unexpected(keys.error());
+  auto set = compile_rules(sources, *context, *keys, current_.set->generation() + 1, &warnings);
   if (!set) return std::unexpected(set.error());
   change.rules = *set;
-  return publish({std::move(sources), std::move(*set), std::move(origin)}, std::move(change), std::move(warnings));
+  return publish({std::move(sources), std::move(*keys), std::move(*set), std::move(origin)}, std::move(change),
+                 std::move(warnings));
 }
 
 Expected<PushResult> Reloader::publish(LoadedRules next, PolicyChange change, std::vector<std::string> warnings) {
@@ -272,16 +275,22 @@ void Reloader::reload_configuration() {
     note_failure("configuration-not-loaded", sources.error().message);
     return;
   }
+  const auto mask_keys = read_mask_keys(*next);
+  if (!mask_keys) {
+    note_failure("configuration-not-loaded", mask_keys.error().message);
+    return;
+  }
   PolicyChange change;
   if (!(*next == *running)) change.settings = next;
   const bool other_files = !same_sources(*sources, files_);
-  const bool other_names = !same_names(next->targets, running->targets);
-  if (!other_files && !change.settings) return;
+  const bool other_names =
+      !same_names(next->targets, running->targets) || !same_mask_keys(*mask_keys, current_.mask_keys);
+  if (!other_files && !other_names && !change.settings) return;
   Expected<PushResult> done;
   if (other_files) {
     done = compile_and_publish(*sources, "configuration", std::move(change));
   } else if (other_names) {
-    // The same rules, held against the targets there are now.
+    // The same rules, held against the targets and keys there are now.
     done = compile_and_publish(current_.sources, current_.origin, std::move(change));
   } else {
     done = publish(current_, std::move(change), {});
@@ -301,6 +310,7 @@ Reloader::Look Reloader::look() const {
     const auto found = control::rule_files(folder);
     if (found) paths.insert(paths.end(), found->begin(), found->end());
   }
+  for (const MaskKeySettings& key : now->mask_keys) paths.push_back(key.file);
   std::ranges::sort(paths);
   paths.erase(std::ranges::unique(paths).begin(), paths.end());
   Look out;
@@ -319,6 +329,7 @@ void Reloader::watch() {
   std::vector<std::string> folders{std::filesystem::path(config_).parent_path().string()};
   if (folders.front().empty()) folders.front() = ".";
   for (const std::string& file : now->rule_files) folders.push_back(std::filesystem::path(file).parent_path().string());
+  for (const MaskKeySettings& key : now->mask_keys) folders.push_back(std::filesystem::path(key.file).parent_path().string());
   folders.insert(folders.end(), now->rule_folders.begin(), now->rule_folders.end());
   std::ranges::sort(folders);
   folders.erase(std::ranges::unique(folders).begin(), folders.end());

@@ -22,6 +22,7 @@ namespace sluice::cli {
 /// A set that runs or ran, with what it was made of: a rollback makes it again.
 struct LoadedRules {
   std::vector<rules::SourceFile> sources;
+  rules::MaskKeys mask_keys;
   std::shared_ptr<const rules::RuleSet> set;
   std::string origin;
 };

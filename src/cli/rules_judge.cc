@@ -160,6 +160,7 @@ std::string in_words(const rules::MaskSpec& mask) {
     case rules::MaskOperator::Replace: return fmt::format("replace new_value={}", mask.text);
     case rules::MaskOperator::Mask:
       return fmt::format("mask keep_first={} keep_last={}", mask.keep_first, mask.keep_last);
+    case rules::MaskOperator::Hash: return fmt::format("hash key={}", mask.key->name);
     case rules::MaskOperator::Null: return "null";
     case rules::MaskOperator::Keep: return "keep";
   }

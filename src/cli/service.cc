@@ -44,9 +44,11 @@ int Service::start() {
   std::vector<std::string> warnings;
   auto sources = read_rules(settings_->rule_files);
   if (!sources) return complain(BadConfig, sources.error().message);
-  auto rules = compile_rules(*sources, *settings_, 1, &warnings);
+  auto mask_keys = read_mask_keys(*settings_);
+  if (!mask_keys) return complain(BadConfig, mask_keys.error().message);
+  auto rules = compile_rules(*sources, *settings_, *mask_keys, 1, &warnings);
   if (!rules) return complain(BadConfig, rules.error().message);
-  with.rules = {std::move(*sources), *rules, "configuration"};
+  with.rules = {std::move(*sources), std::move(*mask_keys), *rules, "configuration"};
   for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});
 
   // What files look like is noted before they are read, so that no change falls in between.

@@ -16,6 +16,7 @@ namespace {
 constexpr size_t listeners_max = 64;
 constexpr size_t targets_max = 1024;
 constexpr size_t credentials_max = 256;
+constexpr size_t mask_keys_max = 64;
 constexpr size_t socket_path_max = 100;  // Of 107; a name of its own is tried first, which is longer.
 constexpr uint32_t day_ms = 86'400'000;
 constexpr std::string_view protocols[] = {"postgres"};
@@ -59,6 +60,7 @@ class Loader {
   void read_admin(const YamlNode& node);
   void read_logging(const YamlNode& node);
   void read_rules(MapReader& top);
+  void read_mask_key(const YamlNode& node);
   void add_rules(const YamlNode& node, const std::string& path);
   void check_references();
   void check_credentials(const YamlNode& node, const TargetSettings& target);
@@ -74,6 +76,7 @@ class Loader {
   std::vector<const YamlNode*> listener_targets_;
   std::vector<const YamlNode*> binds_;
   std::vector<const YamlNode*> target_names_;
+  std::vector<const YamlNode*> mask_key_names_;
 };
 
 void Loader::read_listener_tls(const YamlNode& node, ListenerSettings& listener) {
@@ -339,6 +342,18 @@ void Loader::read_rules(MapReader& top) {
   }
 }
 
+void Loader::read_mask_key(const YamlNode& node) {
+  MapReader map(context_, node, "mask_keys[]");
+  MaskKeySettings key;
+  if (const YamlNode* name = map.text("name", key.name, true)) {
+    if (!is_name(key.name)) map.expected(*name, "up to 63 letters, digits, _ - . for mask_keys[].name");
+    mask_key_names_.push_back(name);
+  }
+  const YamlNode* file = map.file("file", key.file, true);
+  if (file != nullptr && options_.check_files) check_file(*file, check_private_file(key.file));
+  out_.mask_keys.push_back(std::move(key));
+}
+
 void Loader::check_references() {
   const auto repeated = [&](const std::vector<const YamlNode*>& nodes, std::string_view what) {
     std::vector<std::string_view> seen;
@@ -350,6 +365,7 @@ void Loader::check_references() {
     }
   };
   repeated(target_names_, "target name");
+  repeated(mask_key_names_, "name of a key");
   repeated(binds_, "address");
   std::vector<std::string_view> names;
   names.reserve(target_names_.size());
@@ -379,6 +395,7 @@ Settings Loader::load(const YamlNode& root) {
     warnings_.add(top.position(), "nobody can log in: identity names neither access_keys nor client_certificates");
   }
   read_rules(top);
+  for (const YamlNode& item : top.list("mask_keys", mask_keys_max)) read_mask_key(item);
   if (const YamlNode* audit = top.find("audit")) read_audit(*audit);
   if (const YamlNode* admin = top.find("admin")) read_admin(*admin);
   if (const YamlNode* logging = top.find("logging")) read_logging(*logging);

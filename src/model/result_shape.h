@@ -12,6 +12,7 @@ struct ResultColumn {
   uint16_t attribute = 0;        ///< Attribute number in that table; 0 with a table: a whole row.
   uint32_t type_oid = 0;
   bool binary = false;
+  int32_t type_modifier = -1;    ///< atttypmod; for char(n) and varchar(n) n + 4. -1: none.
 };
 
 using ResultShape = std::vector<ResultColumn>;

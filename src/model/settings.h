@@ -86,6 +86,13 @@ struct IdentitySettings {
   bool operator==(const IdentitySettings&) const = default;
 };
 
+/// A key of the mask operator `hash`: rules call it by its name.
+struct MaskKeySettings {
+  std::string name;
+  std::string file;  ///< Read again when it changes.
+  bool operator==(const MaskKeySettings&) const = default;
+};
+
 struct AuditSettings {
   std::string directory = "/var/lib/sluice/audit";
   std::string ring_directory = "/run/sluice";
@@ -100,6 +107,7 @@ struct Settings {
   std::vector<TargetSettings> targets;
   std::vector<std::string> rule_files;    ///< Files, in the order they are read.
   std::vector<std::string> rule_folders;  ///< Folders that some of them were found in.
+  std::vector<MaskKeySettings> mask_keys;
   AuditSettings audit;
   std::string admin_host = "127.0.0.1";
   uint16_t admin_port = 0;              ///< 0: no admin listener.

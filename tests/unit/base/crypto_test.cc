@@ -49,7 +49,14 @@ TEST(HmacSha256, gives_the_values_of_RFC_4231) {
              "4669727374"),
        "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
   };
-  for (const auto& c : cases) EXPECT_EQ(hex_encode(hmac_sha256(c.key, c.data)), c.want) << c.why;
+  for (const auto& c : cases) {
+    EXPECT_EQ(hex_encode(hmac_sha256(c.key, c.data)), c.want) << c.why;
+    HmacSha256 mac(c.key);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(hex_encode(mac.sign(c.data)), c.want) << c.why << ", time " << i;
+    HmacSha256 moved(std::move(mac));
+    EXPECT_NE(hex_encode(moved.sign(as_bytes("other"))), c.want);
+    EXPECT_EQ(hex_encode(moved.sign(c.data)), c.want) << c.why << ", after another text";
+  }
 }
 
 TEST(HmacSha256, an_empty_key_is_a_key_of_its_own) {

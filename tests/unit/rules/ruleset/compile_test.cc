@@ -76,7 +76,7 @@ TEST(Compile, errors_say_where_what_was_expected_and_what_was_found) {
       {"a column without a schema", "rules:\n  - {id: a, result: {columns: [b.c]}, mask: {operator: redact}}\n",
        "r.yaml:2:32: expected schema.table.column, where * stands for any characters, found \"b.c\""},
       {"an unknown operator", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: vanish}}\n",
-       "r.yaml:2:58: expected an operator (redact, replace, mask, null, keep), found \"vanish\""},
+       "r.yaml:2:58: expected an operator (redact, replace, mask, hash, null, keep), found \"vanish\""},
       {"null without quotes", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: null}}\n",
        "r.yaml:2:58: expected an operator, found nothing; YAML reads null without quotes"},
       {"a number that is none", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: mask, keep_last: -1}}\n",
@@ -139,13 +139,29 @@ TEST(Compile, promise_04_a_rule_that_cannot_be_enforced_does_not_load) {
   expect_errors(cases);
 }
 
+TEST(Compile, a_hash_names_a_key_of_the_configuration_and_nothing_else_does) {
+  const Case cases[] = {
+      {"no key", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: hash}}\n",
+       "r.yaml:2:47: expected key beside operator hash, and only there, found hash"},
+      {"a key beside another operator", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: mask, key: people}}\n",
+       "r.yaml:2:47: expected key beside operator hash, and only there, found mask"},
+      {"a key that is not there", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: hash, key: people}}\n",
+       "r.yaml:2:69: expected a name of mask_keys in the configuration, found \"people\""},
+      {"kept characters", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: hash, keep_last: 4}}\n",
+       "r.yaml:2:47: expected key beside operator hash, and only there, found hash"},
+      {"a salt, as other programs have it", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: hash, salt: x}}\n",
+       "r.yaml:2:64: \"salt\" is not available in this version"},
+  };
+  expect_errors(cases);
+}
+
 TEST(Compile, what_a_later_version_may_know_is_refused_by_name) {
   const Case cases[] = {
       {"approval", "rules:\n  - {id: a, approval: {count: 1}}\n", "r.yaml:2:13: \"approval\" is not available in this version"},
       {"http", "rules:\n  - {id: a, http: {methods: [GET]}}\n", "r.yaml:2:13: \"http\" is not available in this version"},
       {"parameters", "rules:\n  - {id: a, statement: {parameters: x}}\n", "r.yaml:2:25: \"parameters\" is not available in this version"},
-      {"another operator", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: hash}}\n",
-       "r.yaml:2:58: operator \"hash\" is not available in this version"},
+      {"another operator", "rules:\n  - {id: a, result: {columns: [a.b.c]}, mask: {operator: fpe}}\n",
+       "r.yaml:2:58: operator \"fpe\" is not available in this version"},
       {"another type", "rules:\n  - {id: a, result: {types: [PHONE_NUMBER]}, mask: {operator: redact}}\n",
        "r.yaml:2:30: data type \"PHONE_NUMBER\" is not available in this version"},
   };

@@ -14,8 +14,9 @@ namespace sluice::rules {
 namespace {
 
 std::string masked(const MaskSpec& spec, std::string_view value, Characters characters = Characters::Utf8) {
+  Hasher hasher;
   std::vector<char> out;
-  append_masked(spec, value, characters, out);
+  append_masked(spec, value, characters, hasher, out);
   return {out.begin(), out.end()};
 }
 

@@ -14,7 +14,8 @@ namespace sluice::rules::testing {
 
 inline std::shared_ptr<const RuleSet> rules_of(std::string_view text) {
   const SourceFile file{"rules.yaml", std::string(text)};
-  const CompileContext context{{"orders", "other"}};
+  const CompileContext context{
+      .targets = {"orders", "other"}, .any_target = false, .mask_keys = {stand_in_mask_key("people"), stand_in_mask_key("cards")}};
   auto set = compile({&file, 1}, context, 1, nullptr);
   EXPECT_TRUE(set.has_value()) << (set ? "" : set.error().message);
   return set ? *set : nullptr;
