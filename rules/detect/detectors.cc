@@ -46,7 +46,8 @@ struct Detectors::TriggerScan {
   std::string_view text;
   const Search& search;
   std::vector<Match>& out;
-  size_t offset = 0;                                // Of `text` in what the caller gave.
+  size_t offset = 0;                                // Of `text` in what the caller gave ...
+  size_t stretch_begin = 0;                         // ... and in `text` of what Hyperscan reads.
   std::vector<std::pair<size_t, size_t>> crossed;  // Cells, rising.
 };
 
@@ -139,32 +140,56 @@ int Detectors::on_trigger(unsigned id, unsigned long long from, unsigned long lo
   if (scan.patterns) {
     scan.detectors->add_pattern(scan, type, from, to);
   } else {
-    scan.detectors->add_trigger(scan, type, to);
+    scan.detectors->add_trigger(scan, type, scan.stretch_begin + to);
   }
   return 0;
 }
 
-void Detectors::find_triggers(const TriggerDatabase& database, TriggerScan& scan, hs_scratch_t* scratch) {
-  const auto result = hs_scan(database.database.get(), scan.text.data(), static_cast<unsigned>(scan.text.size()), 0,
-                              scratch, on_trigger, &scan);
+void Detectors::find_triggers(const TriggerDatabase& database, TriggerScan& scan, const Stretch& stretch, hs_scratch_t* scratch) {
+  scan.stretch_begin = stretch.begin;
+  const auto result = hs_scan(database.database.get(), scan.text.data() + stretch.begin,
+                              static_cast<unsigned>(stretch.end - stretch.begin), 0, scratch, on_trigger, &scan);
   SLUICE_ASSERT(result == HS_SUCCESS);
+}
+
+void Detectors::find_everywhere(const TriggerDatabase& database, std::string_view text, const Search& search,
+                                hs_scratch_t* scratch, std::vector<Match>& out) const {
+  TriggerScan scan{this, database.patterns, text, search, out, 0, 0, {}};
+  find_triggers(database, scan, {0, text.size(), {}}, scratch);
+  for (const auto& [begin, end] : scan.crossed) {
+    if (begin == end) continue;
+    TriggerScan alone{this, true, text.substr(begin, end - begin), search, out, begin, 0, {}};
+    find_triggers(database, alone, {0, end - begin, {}}, scratch);
+  }
 }
 
 void Detectors::find(std::string_view text, const Search& search, hs_scratch_t* scratch, std::vector<Match>& out) const {
   SLUICE_ASSERT(text.size() <= UINT_MAX);
   if (text.empty()) return;  // Its data may be null, which hs_scan() refuses.
   forms_.find(text, search, words_, out);
+  const size_t first = out.size();
+  MarkSet marks;
   for (const TriggerDatabase& database : databases_) {
     if (!database.set.intersects(search.live)) continue;
-    const size_t first = out.size();
-    TriggerScan scan{this, database.patterns, text, search, out, 0, {}};
-    find_triggers(database, scan, scratch);
-    for (const auto& [begin, end] : scan.crossed) {
-      if (begin == end) continue;
-      TriggerScan alone{this, true, text.substr(begin, end - begin), search, out, begin, {}};
-      find_triggers(database, alone, scratch);
+    if (database.marks.has(Mark::Anywhere)) {
+      find_everywhere(database, text, search, scratch, out);
+    } else {
+      marks |= database.marks;
     }
-    if (out.size() - first > 1) join_overlaps(out, first);
+  }
+  if (!marks.empty()) find_in_stretches(text, marks, search, scratch, out);
+  if (out.size() - first > 1) join_overlaps(out, first);
+}
+
+void Detectors::find_in_stretches(std::string_view text, MarkSet marks, const Search& search, hs_scratch_t* scratch,
+                                  std::vector<Match>& out) const {
+  TriggerScan scan{this, false, text, search, out, 0, 0, {}};
+  Sieve sieve(text);
+  while (const auto stretch = sieve.next(marks)) {
+    for (const TriggerDatabase& database : databases_) {
+      const bool asked = database.marks.intersects(stretch->marks) && !database.marks.has(Mark::Anywhere);
+      if (asked && database.set.intersects(search.live)) find_triggers(database, scan, *stretch, scratch);
+    }
   }
 }
 

@@ -49,7 +49,11 @@ class Detectors {
   static int on_trigger(unsigned id, unsigned long long from, unsigned long long to, unsigned flags, void* context);
   void add_trigger(TriggerScan& scan, DataType type, size_t to) const;
   void add_pattern(TriggerScan& scan, DataType type, size_t from, size_t to) const;
-  static void find_triggers(const TriggerDatabase& database, TriggerScan& scan, hs_scratch_t* scratch);
+  static void find_triggers(const TriggerDatabase& database, TriggerScan& scan, const Stretch& stretch, hs_scratch_t* scratch);
+  void find_everywhere(const TriggerDatabase& database, std::string_view text, const Search& search,
+                       hs_scratch_t* scratch, std::vector<Match>& out) const;
+  void find_in_stretches(std::string_view text, MarkSet marks, const Search& search, hs_scratch_t* scratch,
+                         std::vector<Match>& out) const;
 
   DataTypes types_;
   TypeSet used_;

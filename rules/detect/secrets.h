@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "rules/detect/sieve.h"
 #include "rules/detect/validators.h"
 
 namespace sluice::rules {
@@ -31,6 +32,7 @@ struct Trigger {
   uint16_t tail_max = 0;
   double entropy_min = 0;
   bool (*judge)(std::string_view value) = nullptr;  ///< Something of its own, of the whole value.
+  Mark mark = Mark::Anywhere;  ///< What stands wherever it leads to a value.
 };
 
 /// All return matches whose type is None: the caller knows it. Total for any text; `to` is at most its size.

@@ -7,7 +7,9 @@ namespace {
 
 constexpr Trigger prefix(std::string_view expression, uint16_t size, Charset charset, uint16_t tail_min,
                          uint16_t tail_max, double entropy_min = 2.5, bool (*judge)(std::string_view) = nullptr) {
-  return {expression, false, extend::prefixed, size, charset, tail_min, tail_max, entropy_min, judge};
+  // Every set is of visible bytes, and no prefix has a blank.
+  const Mark mark = size + tail_min >= token_size_min ? Mark::Token : Mark::Anywhere;
+  return {expression, false, extend::prefixed, size, charset, tail_min, tail_max, entropy_min, judge, mark};
 }
 
 constexpr auto hex = Charset::Hex;
@@ -394,7 +396,7 @@ constexpr Row rows[] = {
      71},
     {"jwt",
      "JSON_WEB_TOKEN",
-     {.expression = "eyJ", .any_case = false, .extend = extend::jwt, .prefix_size = 0},
+     {.expression = "eyJ", .any_case = false, .extend = extend::jwt, .prefix_size = 0, .mark = Mark::Token},
      "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODk"
      "wIiwibmFtZSI6IkEifQ.8RnyP0ll57heDQxOYfkistpNmXo-b29uCCEl_WYR"
      "Cz5",
@@ -404,7 +406,7 @@ constexpr Row rows[] = {
      30},
     {"private-key",
      "ENCRYPTION_KEY|OPENSSH_PRIVATE_KEY",
-     {.expression = "PRIVATE KEY(?: BLOCK)?-----", .any_case = false, .extend = extend::private_key, .prefix_size = 0},
+     {.expression = "PRIVATE KEY(?: BLOCK)?-----", .any_case = false, .extend = extend::private_key, .prefix_size = 0, .mark = Mark::Dashes},
      "-----BEGIN "
      "RSA PRIVATE KEY-----"
      "1Ro9D3nu3ZySIkufwZlqo6pwClG2YPNBXHzVYFLaM2b+Po2yPXw9vmbh+RlE"
@@ -416,57 +418,57 @@ constexpr Row rows[] = {
      80},
     {"postgres_connection_string",
      "",
-     {.expression = "postgres(?:ql)?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0},
+     {.expression = "postgres(?:ql)?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0, .mark = Mark::Scheme},
      "postgres://app:s3cr3tpw@db.example.com:5432/app",
      "postgres://db.example.com/app|postgres://app:password@db.example.com/app",
      18},
     {"mysql_connection_string",
      "",
-     {.expression = "(?:mysql|mariadb)://", .any_case = false, .extend = extend::url_password, .prefix_size = 0},
+     {.expression = "(?:mysql|mariadb)://", .any_case = false, .extend = extend::url_password, .prefix_size = 0, .mark = Mark::Scheme},
      "mysql://app:s3cr3tpw@db.example.com/app",
      "mysql://db.example.com/app",
      14},
     {"mongodb_connection_string",
      "",
-     {.expression = "mongodb(?:\\+srv)?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0},
+     {.expression = "mongodb(?:\\+srv)?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0, .mark = Mark::Scheme},
      "mongodb+srv://app:s3cr3tpw@db.example.com/app",
      "mongodb://db.example.com/app",
      16},
     {"redis_connection_string",
      "",
-     {.expression = "rediss?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0},
+     {.expression = "rediss?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0, .mark = Mark::Scheme},
      "redis://app:s3cr3tpw@cache.example.com:6379",
      "redis://cache.example.com:6379",
      14},
     {"amqp_connection_string",
      "",
-     {.expression = "amqps?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0},
+     {.expression = "amqps?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0, .mark = Mark::Scheme},
      "amqp://app:s3cr3tpw@queue.example.com",
      "amqp://queue.example.com",
      13},
     {"http_password_url",
      "URL_CREDENTIALS",
-     {.expression = "https?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0},
+     {.expression = "https?://", .any_case = false, .extend = extend::url_password, .prefix_size = 0, .mark = Mark::Scheme},
      "https://app:s3cr3tpw@example.com/x",
      "https://example.com:8080/a@b|https://app:password@example.com/x",
      14},
     {"http_basic_authentication_header",
      "BASIC_AUTH_HEADER|HTTP_BASIC_AUTH_HEADER",
-     {.expression = "authorization: ?basic ", .any_case = true, .extend = extend::basic_auth, .prefix_size = 0},
+     {.expression = "authorization: ?basic ", .any_case = true, .extend = extend::basic_auth, .prefix_size = 0, .mark = Mark::Header},
      "Authorization: Basic "
      "YWxpY2U6b3BlbnNlc2FtZTE=",
      "Authorization: Basic notbase64%",
      8},
     {"http_bearer_authentication_header",
      "",
-     {.expression = "authorization: ?bearer ", .any_case = true, .extend = extend::bearer_auth, .prefix_size = 0},
+     {.expression = "authorization: ?bearer ", .any_case = true, .extend = extend::bearer_auth, .prefix_size = 0, .mark = Mark::Header},
      "Authorization: Bearer "
      "2CvksyqdMaSLYsodJOW2Zhr1Mg0PPpu3",
      "Authorization: Bearer x",
      16},
     {"openai-api-key",
      "",
-     {.expression = "T3BlbkFJ", .any_case = false, .extend = extend::openai_key, .prefix_size = 8},
+     {.expression = "T3BlbkFJ", .any_case = false, .extend = extend::openai_key, .prefix_size = 8, .mark = Mark::Token},
      "sk-"
      "1Ae98NH5dy6BTFbO6ms5"
      "T3BlbkFJ"
@@ -475,7 +477,7 @@ constexpr Row rows[] = {
      51},
     {"hashicorp-tf-api-token",
      "",
-     {.expression = "\\.atlasv1\\.", .any_case = false, .extend = extend::terraform_token, .prefix_size = 9},
+     {.expression = "\\.atlasv1\\.", .any_case = false, .extend = extend::terraform_token, .prefix_size = 9, .mark = Mark::Token},
      "7nvBKsZBaCcPB2"
      ".atlasv1."
      "5WYXSJiAsmEEywxUxWC2btBEPHLJIE1ICIiYqNWmYxvxROYhKkEkSPfCMmig"
@@ -487,7 +489,7 @@ constexpr Row rows[] = {
      {.expression = "\\$(?:2[abxy]|argon2(?:id|i|d)|[56y])\\$|SCRAM-SHA-256\\$",
       .any_case = false,
       .extend = extend::password_hash,
-      .prefix_size = 0},
+      .prefix_size = 0, .mark = Mark::Token},
      "$2b$12$"
      "3GowvTv77ioD9edLCsDk1eHJsobDp1O92srvrfJLLBlSyNWGhhEe5",
      "$2b$12$abc",

@@ -19,6 +19,8 @@ constexpr size_t groups_max = 8;
 
 bool has_trigger(const DataTypeSpec& spec) { return spec.engine == Engine::Trigger || spec.engine == Engine::Pattern; }
 
+Mark mark_of(const DataTypeSpec& spec) { return spec.engine == Engine::Trigger ? spec.trigger->mark : Mark::Anywhere; }
+
 Expected<TriggerDatabase> compile(const DataTypes& types, std::vector<DataType> group) {
   std::vector<std::string> texts;
   std::vector<unsigned> flags;
@@ -30,6 +32,7 @@ Expected<TriggerDatabase> compile(const DataTypes& types, std::vector<DataType> 
     SLUICE_ASSERT(made.set.empty() || pattern == made.patterns);
     made.patterns = pattern;
     made.set.add(type);
+    made.marks.add(mark_of(spec));
     texts.emplace_back(pattern ? spec.shape : spec.trigger->expression);
     const bool any_case = !pattern && spec.trigger->any_case;
     flags.push_back(HS_FLAG_DOTALL | (pattern ? HS_FLAG_SOM_LEFTMOST : 0U) | (any_case ? HS_FLAG_CASELESS : 0U));
@@ -255,6 +258,7 @@ Expected<TriggerDatabase> load_triggers(const DataTypes& types, const TriggerBlo
     if (!made.set.empty() && pattern != made.patterns) return fail("expected detectors of one kind in a group, found two");
     made.patterns = pattern;
     made.set.add(type);
+    made.marks.add(mark_of(types.spec(type)));
   }
   made.types = blob.types;
   hs_database_t* database = nullptr;

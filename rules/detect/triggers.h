@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "rules/detect/data_type.h"
 #include "rules/detect/hyperscan.h"
+#include "rules/detect/sieve.h"
 
 namespace sluice::rules {
 
@@ -20,6 +21,7 @@ struct GroupingOptions {
 struct TriggerDatabase {
   std::vector<DataType> types;  ///< Expression ids are their indexes in DataTypes.
   TypeSet set;
+  MarkSet marks;                ///< Only where one of them stands can a value be.
   bool patterns = false;        ///< Reports where a match begins.
   HsDatabase database;
 };

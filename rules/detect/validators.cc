@@ -1,6 +1,9 @@
 #include "rules/detect/validators.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <span>
 
 namespace sluice::rules {
 namespace {
@@ -18,17 +21,104 @@ bool joins(std::string_view text, size_t at) {
   return at > 0 && at < text.size() && is_separator(text[at]) && is_digit(text[at - 1]) && digit_at(text, at + 1);
 }
 
-// The first four digits of [begin, end), which holds 13 or more.
-bool is_card_issuer(std::string_view text, size_t begin) {
-  if (text[begin] >= '3' && text[begin] <= '6') return true;
-  if (text[begin] != '2') return false;
-  int prefix = 0;
-  for (int digits = 0; digits < 4; ++begin) {
-    if (!is_digit(text[begin])) continue;
-    prefix = prefix * 10 + (text[begin] - '0');
-    digits += 1;
+// Six digits that numbers of an issuer begin with, and how many digits such numbers have: bit n of `sizes`.
+struct Issuer {
+  uint32_t first;
+  uint32_t last;
+  uint32_t sizes;
+};
+
+constexpr uint32_t digits(unsigned least, unsigned most) { return (2U << most) - (1U << least); }
+
+// As the schemes publish them. None begins with 1, as seconds, milliseconds and microseconds of our time do.
+constexpr Issuer issuers[] = {
+    {220000, 220599, digits(16, 19)},                                    // Mir, Borica.
+    {222100, 272099, digits(16, 16)},                                    // Mastercard.
+    {300000, 305999, digits(14, 14) | digits(16, 19)},                   // Diners Club.
+    {309500, 309599, digits(14, 14) | digits(16, 19)},                   //
+    {340000, 349999, digits(15, 15)},                                    // American Express.
+    {352800, 358999, digits(16, 19)},                                    // JCB.
+    {360000, 369999, digits(14, 19)},                                    // Diners Club.
+    {370000, 379999, digits(15, 15)},                                    // American Express.
+    {380000, 399999, digits(14, 14) | digits(16, 19)},                   // Diners Club, Discover.
+    {400000, 499999, digits(13, 13) | digits(16, 16) | digits(19, 19)},  // Visa.
+    {500000, 509999, digits(16, 19)},                                    // Maestro, Elo, Verve, RuPay.
+    {501800, 501899, digits(13, 19)},                                    // Maestro, which also issued shorter ones.
+    {502000, 502099, digits(13, 19)},                                    //
+    {503800, 503899, digits(13, 19)},                                    //
+    {510000, 559999, digits(16, 16)},                                    // Mastercard.
+    {560000, 589999, digits(16, 19)},                                    // Maestro.
+    {589300, 589399, digits(13, 19)},                                    //
+    {600000, 699999, digits(16, 19)},                                    // Discover, UnionPay, Maestro, RuPay, Troy.
+    {630400, 630499, digits(13, 19)},                                    // Maestro.
+    {675900, 676399, digits(13, 19)},                                    //
+    {810000, 829999, digits(16, 19)},                                    // UnionPay, RuPay.
+    {860000, 860099, digits(16, 16)},                                    // Uzcard.
+    {979200, 979299, digits(16, 16)},                                    // Troy.
+    {986000, 986099, digits(16, 16)},                                    // Humo.
+};
+
+bool is_issued(std::string_view value, size_t count) {
+  uint32_t prefix = 0;
+  for (size_t i = 0, taken = 0; taken < 6; ++i) {
+    if (!is_digit(value[i])) continue;
+    prefix = prefix * 10 + static_cast<uint32_t>(value[i] - '0');
+    taken += 1;
   }
-  return prefix >= 2221 && prefix <= 2720;
+  return std::ranges::any_of(issuers, [&](const Issuer& issuer) {
+    return prefix >= issuer.first && prefix <= issuer.last && (issuer.sizes >> count & 1) != 0;
+  });
+}
+
+// As a person groups digits: all alike but for a shorter last group, or as printed on a card. The groups of UUIDs
+// and of times are others.
+bool is_grouped_like_a_card(std::string_view value) {
+  constexpr std::array<std::array<uint8_t, 4>, 4> printed = {{{4, 6, 5}, {4, 6, 4}, {4, 3, 3, 3}, {6, 13}}};
+  std::array<uint8_t, card_digits_max> groups{};
+  size_t count = 0;
+  for (const char c : value) {
+    if (is_digit(c)) {
+      groups[count] += 1;
+    } else {
+      count += 1;
+    }
+  }
+  const auto all_but_last = std::span(groups).first(count);
+  const bool alike = std::ranges::all_of(all_but_last, [&](uint8_t size) { return size == groups[0]; });
+  if (alike && groups[count] <= groups[0]) return true;
+  return std::ranges::any_of(
+      printed, [&](const auto& sizes) { return std::ranges::equal(std::span(groups).first(sizes.size()), sizes); });
+}
+
+// Digits that are part of a hash, a UUID, another identifier in hexadecimal, or of a fraction: what is joined to
+// them has both digits and letters, and no letter but a to f. Words that people put in front have others.
+bool is_part_of_identifier(std::string_view text, size_t begin, size_t end) {
+  constexpr size_t looked_at = 64;
+  constexpr size_t joined_min = 4;
+  if (begin > 1 && text[begin - 1] == '.' && is_digit(text[begin - 2])) return true;
+  size_t joined = 0;
+  bool digits = false;
+  bool letters = false;
+  const auto take = [&](char c) {  // False: something that no identifier has.
+    const bool hex_letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'f';
+    digits |= is_digit(c);
+    letters |= hex_letter;
+    joined += 1;
+    return is_digit(c) || hex_letter || c == '-';
+  };
+  const auto goes_on = [](char c) { return is_digit(c) || is_letter(c) || c == '-'; };
+  for (size_t i = begin; i > 0 && begin - i < looked_at && goes_on(text[i - 1]); --i) {
+    if (!take(text[i - 1])) return false;
+  }
+  for (size_t i = end; i < text.size() && i - end < looked_at && goes_on(text[i]); ++i) {
+    if (!take(text[i])) return false;
+  }
+  return joined >= joined_min && digits && letters;
+}
+
+bool is_card(std::string_view text, size_t begin, size_t end, size_t count) {
+  const auto value = text.substr(begin, end - begin);
+  return is_issued(value, count) && is_grouped_like_a_card(value) && !is_part_of_identifier(text, begin, end);
 }
 
 // The longest card number that ends at `end`, the end of a group: where it begins.
@@ -46,7 +136,7 @@ std::optional<size_t> card_ending_at(std::string_view text, size_t run_begin, si
     digits += 1;
     one_digit &= c == text[end - 1];
     const bool group_begins = i - 1 == run_begin || !is_digit(text[i - 2]);
-    if (digits >= card_digits_min && group_begins && !one_digit && sum % 10 == 0 && is_card_issuer(text, i - 1)) {
+    if (digits >= card_digits_min && group_begins && !one_digit && sum % 10 == 0 && is_card(text, i - 1, end, digits)) {
       found = i - 1;
     }
   }

@@ -26,8 +26,9 @@ inline constexpr size_t email_size_max = 254;    // RFC 3696 erratum 1690.
 /// Looks at the whole run of digits (single spaces or dashes between them allowed) that holds the
 /// digit at `at`, appends the card numbers in it, and returns where the run ends. A card number is 13
 /// to 19 digits that begin and end where groups do, so it is no part of a longer row of digits; begins
-/// with 3-6, or 2221-2720 (ISO/IEC 7812 as issued to payment cards); passes Luhn; is not one digit
-/// repeated. Numbers that overlap come as one match: masking only one would leave the other readable.
+/// and is as long as the numbers of some issuer (ISO/IEC 7812); is grouped as people do; passes Luhn; is
+/// not one digit repeated; is not part of a fraction or of a longer identifier in hexadecimal. Numbers
+/// that overlap come as one match: masking only one would leave the other readable.
 size_t find_cards_in_run(std::string_view text, size_t at, std::vector<Match>& out);
 
 /// `at`: an '@'. The local part is what stands before it, the last 64 bytes at most; the domain needs a

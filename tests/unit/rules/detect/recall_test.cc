@@ -9,6 +9,7 @@
 #include <random>
 #include <sstream>
 
+#include "rules/detect/checks.h"
 #include "rules/detect/measure.h"
 #include "support.h"
 
@@ -45,6 +46,39 @@ std::string plain(std::string_view value) {
   return out;
 }
 
+std::string digits(std::mt19937& random, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += static_cast<char>('0' + random() % 10);
+  return out;
+}
+
+/// A card number of any issuer, grouped as people do, with what they write in front.
+std::string card(std::mt19937& random) {
+  constexpr std::pair<std::string_view, size_t> issuers[] = {
+      {"4", 16}, {"4", 13}, {"4", 19}, {"51", 16}, {"2221", 16}, {"2720", 16}, {"34", 15}, {"37", 15}, {"300", 14}, {"36", 14},
+      {"3528", 16}, {"3589", 16}, {"6011", 16}, {"65", 16}, {"62", 16}, {"62", 19}, {"2204", 16}, {"6759", 13}, {"6304", 19},
+      {"50", 16}, {"81", 16}};
+  constexpr std::string_view in_front[] = {"", "", "", "card ", "card:", "x", "cc", "PAN=", "visa-", "#", "no. ", "2026-11-21 "};
+  const auto& [prefix, size] = issuers[random() % std::size(issuers)];
+  std::string number = std::string(prefix) + digits(random, size - prefix.size() - 1);
+  number += '0';
+  for (; !checks::luhn(number); ++number.back()) {
+  }
+  const char separator = " -"[random() % 2];
+  const auto group = [&](std::initializer_list<size_t> ends) {
+    size_t added = 0;
+    for (const size_t end : ends) {
+      if (end < size) number.insert(end + added++, 1, separator);
+    }
+  };
+  switch (random() % 4) {
+    case 0: size == 14 || size == 15 ? group({4, 10}) : group({4, 8, 12, 16}); break;
+    case 1: group({4, 8, 12, 16}); break;
+    default: break;
+  }
+  return std::string(in_front[random() % std::size(in_front)]) + number;
+}
+
 /// Values of a type: an example with some of its digits, and of its letters, drawn anew, until its check digits
 /// are right again. Examples alone where that practically never happens.
 std::vector<std::string> generate(const DataTypeSpec& spec, std::mt19937& random) {
@@ -53,7 +87,8 @@ std::vector<std::string> generate(const DataTypeSpec& spec, std::mt19937& random
   const auto is_value = [&](const std::string& text) {
     return spec.engine == Engine::Forms ? spec.check(plain(text)) : testing::values(text, *types().find(spec.id), true).size() == 1;
   };
-  const bool draws = (spec.engine == Engine::Forms && spec.id != "CRYPTO") || spec.engine == Engine::Cards;
+  while (spec.engine == Engine::Cards && values.size() < 10 * values_per_type) values.push_back(card(random));
+  const bool draws = spec.engine == Engine::Forms && spec.id != "CRYPTO";
   for (int tries = 0; draws && tries < 100'000 && values.size() < values_per_type; ++tries) {
     std::string text(examples[random() % examples.size()]);
     for (char& c : text) {
@@ -67,13 +102,8 @@ std::vector<std::string> generate(const DataTypeSpec& spec, std::mt19937& random
   return values;
 }
 
-std::string digits(std::mt19937& random, size_t count) {
-  std::string out;
-  for (size_t i = 0; i < count; ++i) out += static_cast<char>('0' + random() % 10);
-  return out;
-}
-
-/// What is in databases and looks like values: order numbers, milliseconds, UUIDs, stock codes, versions, hashes.
+/// What is in databases and looks like values: order numbers, milliseconds and microseconds, UUIDs, object
+/// identifiers, stock codes, telephone numbers, timestamps, fractions, addresses, hashes.
 std::string near_miss(std::mt19937& random) {
   const auto letters = [&](size_t count) {
     std::string out;
@@ -85,7 +115,7 @@ std::string near_miss(std::mt19937& random) {
     for (size_t i = 0; i < count; ++i) out += "0123456789abcdef"[random() % 16];
     return out;
   };
-  switch (random() % 10) {
+  switch (random() % 14) {
     case 0: return digits(random, 8 + random() % 5);
     case 1: return "17" + digits(random, 11);
     case 2: return hex(8) + "-" + hex(4) + "-4" + hex(3) + "-a" + hex(3) + "-" + hex(12);
@@ -95,6 +125,10 @@ std::string near_miss(std::mt19937& random) {
     case 6: return hex(64);
     case 7: return "10." + digits(random, 2) + "." + digits(random, 2) + "." + digits(random, 2);
     case 8: return letters(2) + digits(random, 6);
+    case 9: return "17" + digits(random, 14);
+    case 10: return hex(24);
+    case 11: return "0." + digits(random, 16);
+    case 12: return std::to_string(random() % 1000) + "-a" + hex(3) + "-" + digits(random, 16) + hex(2);
     default: return "0." + digits(random, 8);
   }
 }
@@ -140,8 +174,7 @@ TEST(Recall, every_type_finds_99_in_100_of_its_values_and_masks_10_in_a_million_
     const Figures& figures = all_figures()[static_cast<size_t>(type)];
     EXPECT_GE(figures.values, 20U) << spec.id;
     EXPECT_GE(static_cast<double>(figures.found), 0.99 * static_cast<double>(figures.values)) << spec.id;
-    // A card needs no context and may stand between letters: UUIDs and hashes have rows of digits that pass.
-    EXPECT_LE(figures.false_masks, spec.engine == Engine::Cards ? 500U : 10U) << spec.id;
+    EXPECT_LE(figures.false_masks, 10U) << spec.id;
     const double precision = figures.found == 0 ? 0 : static_cast<double>(figures.found) / static_cast<double>(figures.found + figures.false_masks);
     fmt::print("{:<40} recall {:.3f} of {:>3}, precision {:.3f}, false masks a million {}, wrong digit found {} of {}\n",
                spec.id, static_cast<double>(figures.found) / static_cast<double>(figures.values), figures.values, precision,
@@ -168,8 +201,9 @@ std::string page() {
       "are found only where the name of the column (or its alias, or a key above the value in JSON) has one of the words,\n"
       "or one stands in the 40 bytes before the value. Of `partly`, only the form without separators asks for it.\n\n"
       "Recall is over values drawn from a seed, false masks are over a million cells that hold none: order numbers,\n"
-      "milliseconds, UUIDs, stock codes, telephone numbers, timestamps, hashes. This page is written by the test that\n"
-      "measures them.\n\n"
+      "milliseconds and microseconds, UUIDs, object identifiers, stock codes, telephone numbers, timestamps, fractions,\n"
+      "addresses, hashes. A number of sixteen digits that begins as a card's and passes its check by chance, one in ten of\n"
+      "those, is a card to everybody; none is among these. This page is written by the test that measures them.\n\n"
       "| id | other names | pack | needs context | words | recall | false masks a million |\n"
       "|---|---|---|---|---|---|---|\n";
   types().all().each([&](DataType type) {
