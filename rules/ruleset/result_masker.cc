@@ -86,6 +86,7 @@ struct ResultMasker::Impl {
   void flush_all();
   void gather_decoded(const Cell& cell, CellForm form, uint64_t key);
   void gather_binary(const Cell& cell, uint64_t key);
+  void gather_bytea(std::string_view text, const Cell& cell, uint64_t key);
   void add_shadows(std::string_view text, std::vector<Piece>& pieces);
   void scan_shadows();
   void scan(std::string_view text, const Search& search, const std::vector<Piece>& pieces,
@@ -214,6 +215,14 @@ void ResultMasker::Impl::gather_binary(const Cell& cell, uint64_t key) {
   gather_decoded(cell, CellForm::NullOnHit, key);
 }
 
+// Text output of bytea. What is no hex is looked at as it is.
+void ResultMasker::Impl::gather_bytea(std::string_view text, const Cell& cell, uint64_t key) {
+  if (text.size() > copied_cell_size_max) return unreadable(key);
+  decoded.clear();
+  if (!append_unhexed(text, decoded)) return gather(text, cell, CellForm::Structured, key);
+  gather_decoded(cell, CellForm::HexBytea, key);
+}
+
 void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key) {
   const Bytes bytes{cell.data, static_cast<size_t>(cell.size)};
   const auto text = as_text(bytes);
@@ -246,13 +255,14 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, u
     case TypeClass::Text: return gather(text, cell, CellForm::Text, key);
     case TypeClass::Json:
     case TypeClass::Jsonb: return gather_json(text, cell, CellForm::Json, key);
-    case TypeClass::Structured:
-    case TypeClass::Opaque: return gather(text, cell, CellForm::Structured, key);
+    case TypeClass::Structured: return gather(text, cell, CellForm::Structured, key);
     case TypeClass::Bytea:
       if (column.binary) return gather(text, cell, CellForm::Text, key);
-      if (text.size() > copied_cell_size_max) return unreadable(key);
-      if (!append_unhexed(text, decoded)) return gather(text, cell, CellForm::Structured, key);
-      return gather_decoded(cell, CellForm::HexBytea, key);
+      return gather_bytea(text, cell, key);
+    case TypeClass::Opaque:
+      // A domain's or an unknown type: it may be bytea below.
+      if (text.starts_with("\\x")) return gather_bytea(text, cell, key);
+      return gather(text, cell, CellForm::Structured, key);
     case TypeClass::Integer:
     case TypeClass::Numeric:
     case TypeClass::NullOnHit:
