@@ -1,6 +1,10 @@
 #include "protocols/postgres/copy_rows.h"
 
+#include <emmintrin.h>
+
 #include <algorithm>
+#include <array>
+#include <bit>
 
 #include "base/assert.h"
 
@@ -55,6 +59,44 @@ std::string_view unescape(std::string_view raw, std::vector<char>& decoded) {
   return {decoded.data() + begin, decoded.size() - begin};
 }
 
+// Most rows: nothing in them is escaped, quoted or a line end, so only delimiters count. False: one of `special`
+// is there, and `cells` are worth nothing.
+bool split_plain(std::string_view row, char delimiter, std::array<char, 2> special, std::vector<CopyCell>& cells) {
+  constexpr size_t block_size = 16;
+  const __m128i ends = _mm_set1_epi8(delimiter);
+  const __m128i first_special = _mm_set1_epi8(special[0]);
+  const __m128i second_special = _mm_set1_epi8(special[1]);
+  __m128i found = _mm_setzero_si128();
+  size_t begin = 0;
+  const auto add = [&](size_t end) {
+    const std::string_view raw = row.substr(begin, end - begin);
+    cells.push_back({raw, raw, false});
+    begin = end + 1;
+  };
+  size_t at = 0;
+  for (; row.size() - at >= block_size; at += block_size) {
+    const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row.data() + at));
+    found = _mm_or_si128(found, _mm_or_si128(_mm_cmpeq_epi8(bytes, first_special), _mm_cmpeq_epi8(bytes, second_special)));
+    auto here = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, ends)));
+    for (; here != 0; here &= here - 1) add(at + static_cast<size_t>(std::countr_zero(here)));
+  }
+  bool is_special = _mm_movemask_epi8(found) != 0;
+  for (; at < row.size(); ++at) {
+    is_special |= row[at] == special[0] || row[at] == special[1];
+    if (row[at] == delimiter) add(at);
+  }
+  add(row.size());
+  return !is_special;
+}
+
+void set_nulls(std::string_view null_text, std::vector<CopyCell>& cells) {
+  for (CopyCell& cell : cells) {
+    if (cell.raw != null_text) continue;
+    cell.value = {};
+    cell.null = true;
+  }
+}
+
 void add_text(std::string_view raw, bool escaped, const CopyOut& format, std::vector<CopyCell>& cells,
               std::vector<char>& decoded) {
   const bool sure_null = format.null_text.empty() || format.null_text == default_null;
@@ -66,19 +108,21 @@ void add_text(std::string_view raw, bool escaped, const CopyOut& format, std::ve
 }
 
 bool split_text(std::string_view row, const CopyOut& format, std::vector<CopyCell>& cells, std::vector<char>& decoded) {
+  if (split_plain(row, format.delimiter, {'\\', '\n'}, cells)) {
+    // What stands for NULL otherwise is escaped, or taken for a value.
+    if (format.null_text.empty()) set_nulls({}, cells);
+    return true;
+  }
   if (row.contains('\n')) return false;
-  const bool escapes = row.contains('\\');
+  cells.clear();
   while (true) {
-    size_t end = row.find(format.delimiter);
+    size_t end = 0;
     bool escaped = false;
-    if (escapes) {
-      for (end = 0; end < row.size() && row[end] != format.delimiter; ++end) {
-        if (row[end] != '\\') continue;
-        escaped = true;
-        if (++end == row.size()) return false;
-      }
+    for (; end < row.size() && row[end] != format.delimiter; ++end) {
+      if (row[end] != '\\') continue;
+      escaped = true;
+      if (++end == row.size()) return false;
     }
-    end = std::min(end, row.size());
     add_text(row.substr(0, end), escaped, format, cells, decoded);
     if (end == row.size()) return true;
     row.remove_prefix(end + 1);
@@ -95,8 +139,9 @@ bool take_quoted(std::string_view& row, const CopyOut& format, std::vector<CopyC
   const size_t begin = decoded.size();
   size_t copied = 0;
   bool escaped = false;
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (!special(row[i])) continue;
+  const std::array<char, 2> both{format.quote, format.escape};
+  const std::string_view stops(both.data(), format.quote == format.escape ? 1 : 2);
+  for (size_t i = row.find_first_of(stops); i < row.size(); i = row.find_first_of(stops, i + 1)) {
     if (is_escape(i)) {
       decoded.insert(decoded.end(), row.begin() + static_cast<ptrdiff_t>(copied), row.begin() + static_cast<ptrdiff_t>(i));
       copied = ++i;  // What is escaped goes with what follows it.
@@ -116,6 +161,11 @@ bool take_quoted(std::string_view& row, const CopyOut& format, std::vector<CopyC
 }
 
 bool split_csv(std::string_view row, const CopyOut& format, std::vector<CopyCell>& cells, std::vector<char>& decoded) {
+  if (split_plain(row, format.delimiter, {format.quote, '\n'}, cells)) {
+    set_nulls(format.null_text, cells);
+    return true;
+  }
+  cells.clear();
   const bool lines = row.contains('\n');
   while (true) {
     if (row.starts_with(format.quote)) {

@@ -78,7 +78,7 @@ bool has_special_byte(std::string_view text) {
 struct ResultMasker::Impl {
   explicit Impl(Scratch& lane_scratch) : scratch(lane_scratch) {}
 
-  void scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key);
+  void scan_cell(const Cell& cell, const ColumnPlan& column, TypeClass type, uint64_t key);
   void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key, size_t offset = 0);
   void gather_json(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
   [[nodiscard]] size_t batch_for(const TypeSet& context);
@@ -108,6 +108,7 @@ struct ResultMasker::Impl {
   const MaskPlan* plan = nullptr;
   const Detectors* detectors = nullptr;
   std::span<const MaskSpec> specs;
+  std::vector<TypeClass> types;  // By column.
   size_t size_min = 0;  // Shorter text holds no value of a live type.
 
   size_t rows = 0;
@@ -223,10 +224,9 @@ void ResultMasker::Impl::gather_bytea(std::string_view text, const Cell& cell, u
   gather_decoded(cell, CellForm::HexBytea, key);
 }
 
-void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key) {
+void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, TypeClass type, uint64_t key) {
   const Bytes bytes{cell.data, static_cast<size_t>(cell.size)};
   const auto text = as_text(bytes);
-  const TypeClass type = type_class(column.type_oid);
   decoded.clear();
   if (column.binary) {
     switch (type) {
@@ -430,6 +430,8 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
     impl.batches[i].clear();
     impl.batches[i].search = plan.searches.empty() ? rules.search_ : plan.searches[i];
   }
+  impl.types.clear();
+  for (const ColumnPlan& column : plan.columns) impl.types.push_back(type_class(column.type_oid));
   impl.rows = 0;
   impl.gathered = 0;
   impl.alerted = 0;
@@ -453,7 +455,7 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
       case CellAction::Scan:
         SLUICE_ASSERT(column.search < impl.batch_count);
         impl.current = column.search;
-        impl.scan_cell(cells[i], column, key);
+        impl.scan_cell(cells[i], column, impl.types[i], key);
         break;
       case CellAction::Mask: {
         impl.whole_cell(key, column, as_text({cells[i].data, static_cast<size_t>(cells[i].size)}));

@@ -261,7 +261,7 @@ bool PgSession::mask_copy_rows() {
   const rules::MaskPlan& plan = masks.bound.plan;
   masker.begin(*masks.rules, plan);
   std::array<uint32_t, batch_rows_max> sizes;
-  std::array<std::string_view, batch_rows_max> rows;
+  std::array<const char*, batch_rows_max> rows;
   size_t count = 0;
   const size_t start = server_run_;
   size_t offset = start;
@@ -280,13 +280,12 @@ bool PgSession::mask_copy_rows() {
       (void)server_violation("a row that does not fit its COPY");
       return false;
     }
-    scratch.cells.clear();
-    for (const pg::CopyCell& cell : scratch.copy_cells) {
-      const Bytes value = as_bytes(cell.value);
-      scratch.cells.push_back({value.data(), cell.null ? -1 : static_cast<int32_t>(value.size())});
-    }
+    scratch.cells.resize(plan.columns.size());
+    std::ranges::transform(scratch.copy_cells, scratch.cells.begin(), [](const pg::CopyCell& cell) {
+      return rules::Cell{as_bytes(cell.value).data(), cell.null ? -1 : static_cast<int32_t>(cell.value.size())};
+    });
     masker.add_row(scratch.cells);
-    rows[count] = as_text(body);
+    rows[count] = as_text(body).data();
     sizes[count++] = static_cast<uint32_t>(size);
     offset += size;
   }
@@ -295,7 +294,8 @@ bool PgSession::mask_copy_rows() {
   return send_rows(std::span(sizes).first(count), [&](size_t row, std::vector<std::byte>& out) {
     // Split again: few rows change, so none keep their cells.
     scratch.copy_decoded.clear();
-    const bool again = pg::split_copy_row(rows[row], masks.format, scratch.copy_cells, scratch.copy_decoded);
+    const std::string_view body(rows[row], sizes[row] - pg::header_size);
+    const bool again = pg::split_copy_row(body, masks.format, scratch.copy_cells, scratch.copy_decoded);
     SLUICE_ASSERT(again);
     ByteWriter writer(out);
     writer.u8('d');
