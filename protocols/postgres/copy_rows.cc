@@ -139,9 +139,11 @@ bool take_quoted(std::string_view& row, const CopyOut& format, std::vector<CopyC
   const size_t begin = decoded.size();
   size_t copied = 0;
   bool escaped = false;
-  const std::array<char, 2> both{format.quote, format.escape};
-  const std::string_view stops(both.data(), format.quote == format.escape ? 1 : 2);
-  for (size_t i = row.find_first_of(stops); i < row.size(); i = row.find_first_of(stops, i + 1)) {
+  const auto next_special = [&](size_t from) {
+    const size_t quote = row.find(format.quote, from);
+    return format.quote == format.escape ? quote : std::min(quote, row.substr(0, quote).find(format.escape, from));
+  };
+  for (size_t i = next_special(0); i < row.size(); i = next_special(i + 1)) {
     if (is_escape(i)) {
       decoded.insert(decoded.end(), row.begin() + static_cast<ptrdiff_t>(copied), row.begin() + static_cast<ptrdiff_t>(i));
       copied = ++i;  // What is escaped goes with what follows it.
