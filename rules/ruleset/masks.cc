@@ -15,8 +15,6 @@ namespace {
 
 constexpr uint32_t first_normal_oid = 16384;  // Below: what every PostgreSQL ships (transam.h).
 
-constexpr std::string_view copy_message = "COPY TO STDOUT cannot carry the masks of this result";
-constexpr std::string_view copy_hint = "Read the rows with a SELECT.";
 constexpr std::string_view export_message = "it takes rows under a mask out of the reach of the mask";
 constexpr std::string_view export_hint = "Leave the masked columns out, or read the rows with a SELECT.";
 constexpr std::string_view explain_message = "plans quote values, and they carry no origin to mask them by";
@@ -175,8 +173,10 @@ void BoundRules::add_alerts(const Facts& facts, const Catalog* catalog, Alerts& 
 Decision BoundRules::judge_masks(const Facts& facts, const Catalog* catalog) const {
   using enum StatementKind;
   if (!changes_results()) return nothing_against;
-  // CopyData is not looked into: no mask can be carried, so none may be needed.
-  if (facts.kinds.has(CopyOut)) return unmaskable(copy_message, copy_hint);
+  if (facts.kinds.has(CopyOut)) {
+    const Decision copies = judge_copies(facts, reads_masked(facts, catalog), catalog);
+    if (copies.verdict != Verdict::Allow) return copies;
+  }
   if (!column_masks_) return nothing_against;
 
   if (facts.guard == Guard::StatisticsOfMasked || std::ranges::any_of(facts.relations, is_statistics)) {

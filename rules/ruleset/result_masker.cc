@@ -85,7 +85,7 @@ bool has_special_byte(std::string_view text) {
 struct ResultMasker::Impl {
   explicit Impl(Scratch& lane_scratch) : scratch(lane_scratch) {}
 
-  void scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key);
+  void scan_cell(const Cell& cell, const ColumnPlan& column, TypeClass type, uint64_t key);
   void gather(std::string_view text, const Cell& cell, CellForm form, uint64_t key, size_t offset = 0);
   void gather_json(std::string_view text, const Cell& cell, CellForm form, uint64_t key);
   [[nodiscard]] size_t batch_for(const TypeSet& context);
@@ -93,6 +93,7 @@ struct ResultMasker::Impl {
   void flush_all();
   void gather_decoded(const Cell& cell, CellForm form, uint64_t key);
   void gather_binary(const Cell& cell, uint64_t key);
+  void gather_bytea(std::string_view text, const Cell& cell, uint64_t key);
   void add_shadows(std::string_view text, std::vector<Piece>& pieces);
   void scan_shadows();
   void scan(std::string_view text, const Search& search, const std::vector<Piece>& pieces,
@@ -114,6 +115,7 @@ struct ResultMasker::Impl {
   const MaskPlan* plan = nullptr;
   const Detectors* detectors = nullptr;
   std::span<const MaskSpec> specs;
+  std::vector<TypeClass> types;  // By column.
   size_t size_min = 0;  // Shorter text holds no value of a live type.
 
   size_t rows = 0;
@@ -227,10 +229,17 @@ void ResultMasker::Impl::gather_binary(const Cell& cell, uint64_t key) {
   gather_decoded(cell, CellForm::NullOnHit, key);
 }
 
-void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, uint64_t key) {
+// Text output of bytea. What is no hex is looked at as it is.
+void ResultMasker::Impl::gather_bytea(std::string_view text, const Cell& cell, uint64_t key) {
+  if (text.size() > copied_cell_size_max) return unreadable(key);
+  decoded.clear();
+  if (!append_unhexed(text, decoded)) return gather(text, cell, CellForm::Structured, key);
+  gather_decoded(cell, CellForm::HexBytea, key);
+}
+
+void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, TypeClass type, uint64_t key) {
   const Bytes bytes{cell.data, static_cast<size_t>(cell.size)};
   const auto text = as_text(bytes);
-  const TypeClass type = type_class(column.type_oid);
   decoded.clear();
   if (column.binary) {
     switch (type) {
@@ -259,13 +268,14 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, u
     case TypeClass::Text: return gather(text, cell, CellForm::Text, key);
     case TypeClass::Json:
     case TypeClass::Jsonb: return gather_json(text, cell, CellForm::Json, key);
-    case TypeClass::Structured:
-    case TypeClass::Opaque: return gather(text, cell, CellForm::Structured, key);
+    case TypeClass::Structured: return gather(text, cell, CellForm::Structured, key);
     case TypeClass::Bytea:
       if (column.binary) return gather(text, cell, CellForm::Text, key);
-      if (text.size() > copied_cell_size_max) return unreadable(key);
-      if (!append_unhexed(text, decoded)) return gather(text, cell, CellForm::Structured, key);
-      return gather_decoded(cell, CellForm::HexBytea, key);
+      return gather_bytea(text, cell, key);
+    case TypeClass::Opaque:
+      // A domain's or an unknown type: it may be bytea below.
+      if (text.starts_with("\\x")) return gather_bytea(text, cell, key);
+      return gather(text, cell, CellForm::Structured, key);
     case TypeClass::Integer:
     case TypeClass::Numeric:
     case TypeClass::NullOnHit:
@@ -441,6 +451,8 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
     impl.batches[i].clear();
     impl.batches[i].search = plan.searches.empty() ? rules.search_ : plan.searches[i];
   }
+  impl.types.clear();
+  for (const ColumnPlan& column : plan.columns) impl.types.push_back(type_class(column.type_oid));
   impl.rows = 0;
   impl.gathered = 0;
   impl.alerted = 0;
@@ -466,7 +478,7 @@ void ResultMasker::add_row(std::span<const Cell> cells) {
       case CellAction::Scan:
         SLUICE_ASSERT(column.search < impl.batch_count);
         impl.current = column.search;
-        impl.scan_cell(cells[i], column, key);
+        impl.scan_cell(cells[i], column, impl.types[i], key);
         break;
       case CellAction::Mask: {
         impl.whole_cell(key, column, as_text({cells[i].data, static_cast<size_t>(cells[i].size)}));

@@ -71,6 +71,12 @@ struct MaskPlan {
   bool passes_all = false;  ///< Every column is Pass: rows may be forwarded unseen.
 };
 
+/// One COPY's masks, bound before its first row leaves.
+struct CopyPlan {
+  MaskPlan plan;
+  std::vector<std::string> names;  ///< Of the columns, as its header has to have them; empty: not known.
+};
+
 /// A rule on statements that matches. `rule` borrows from the rule set.
 struct RuleMatch {
   std::string_view rule;
@@ -120,8 +126,8 @@ class BoundRules {
   /// by the text that declared or prepared it, so the session remembers (see plan()).
   [[nodiscard]] bool reads_masked(const Facts& facts, const Catalog* catalog) const;
 
-  /// A statement whose masks cannot be carried at all: COPY TO STDOUT, EXPLAIN of a masked relation,
-  /// pg_stats, a write that takes masked rows elsewhere, ALTER of a masked relation, code of the
+  /// A statement whose masks cannot be carried at all: COPY TO STDOUT of a query that reads a masked relation or
+  /// in a format that is not read, EXPLAIN of a masked relation, pg_stats, a write that takes masked rows elsewhere, ALTER of a masked relation, code of the
   /// caller's own ...; one that would tell the values of a masked column by comparing it, unless its rule
   /// says `inference: allow`; one that writes a mask's text back. Allow: nothing against it.
   [[nodiscard]] Decision judge_masks(const Facts& facts, const Catalog* catalog) const;
@@ -140,6 +146,11 @@ class BoundRules {
   /// Plans one result. `tainted`: reads_masked() of the statement, or of the session for FETCH and
   /// EXECUTE. Without a catalog every column under live column rules is planned Null when tainted.
   [[nodiscard]] MaskPlan plan(const ResultShape& shape, bool tainted, const Catalog* catalog) const;
+
+  /// Plans one COPY TO STDOUT of `facts`, in the text or CSV format. Its rows come without origins: the columns are
+  /// those of the relation that its name stands for in the catalog. Where that is not known, all are Null when the text
+  /// reads something under a column mask, else they are scanned in the context of whatever the text names.
+  [[nodiscard]] CopyPlan plan_copy(const Facts& facts, const CopyOut& copy, size_t columns, const Catalog* catalog) const;
 
   /// The data types that are looked for in this principal's results.
   [[nodiscard]] TypeSet value_types() const { return value_types_; }
@@ -164,6 +175,11 @@ class BoundRules {
   [[nodiscard]] ColumnPlan plan_column(const ResultColumn& column, bool tainted, const Catalog* catalog) const;
   [[nodiscard]] TypeSet context_of(const ResultColumn& column, const Catalog* catalog) const;
   [[nodiscard]] uint16_t search_for(const TypeSet& context, MaskPlan& plan) const;
+  /// What the name of a COPY's relation stands for; null where that is not sure.
+  [[nodiscard]] const CatalogRelation* copied_relation(const CopyOut& copy, const Catalog& catalog) const;
+  /// Against a text that holds COPY TO STDOUT. `masked`: it reads something under a column mask.
+  [[nodiscard]] Decision judge_copies(const Facts& facts, bool masked, const Catalog* catalog) const;
+  [[nodiscard]] TypeSet context_of_query(const Facts& facts, const Catalog* catalog) const;
 
   static constexpr uint32_t no_rule = UINT32_MAX;
 

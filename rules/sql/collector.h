@@ -26,6 +26,7 @@ class Collector {
   [[nodiscard]] KindSet kinds() const { return facts_.kinds; }
   void where_absent() { facts_.where_absent = true; }
   void limit_absent() { facts_.limit_absent = true; }
+  void copy_out(CopyOut copy) { facts_.copies_out.push_back(std::move(copy)); }
   void leaves_read_only() { facts_.leaves_read_only = true; }
   void relation(QualifiedName name, Use use);
   void function(QualifiedName name);

@@ -1,6 +1,7 @@
 // Data definition, COPY, CALL and other statements that are no queries.
 #include <utility>
 
+#include "rules/sql/copy_options.h"
 #include "rules/sql/node_handlers.h"
 
 namespace sluice::rules::sql {
@@ -13,6 +14,7 @@ void NodeHandlers::copy(Walker& walker, JsonObject node, Use) {
     walker.collect_.kind(StatementKind::CopyFile);
   } else {
     walker.collect_.kind(from ? StatementKind::CopyIn : StatementKind::CopyOut);
+    if (!from) walker.collect_.copy_out(read_copy_out(node));
   }
   walker.columns_.push(true);
   walker.columns_.in_from(true);

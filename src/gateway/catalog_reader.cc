@@ -39,7 +39,7 @@ constexpr const char* relations_query =
     "= c.relnamespace"
     " WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')";
 constexpr const char* columns_query =
-    "SELECT attrelid, attnum, attname, atttypid FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 AND attnum > 0 "
+    "SELECT attrelid, attnum, attname, atttypid, attgenerated <> '' FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 AND attnum > 0 "
     "AND NOT attisdropped"
     " ORDER BY attrelid, attnum";
 constexpr const char* sources_query =
@@ -80,7 +80,8 @@ std::shared_ptr<Catalog> read_catalog(PGconn* connection) {
     if (at == catalog->relations.end()) continue;
     at->second.columns.push_back({.name = PQgetvalue(columns.get(), i, 2),
                                   .attribute = number<uint16_t>(columns.get(), i, 1),
-                                  .type_oid = number<uint32_t>(columns.get(), i, 3)});
+                                  .type_oid = number<uint32_t>(columns.get(), i, 3),
+                                  .generated = *PQgetvalue(columns.get(), i, 4) == 't'});
   }
   for (int i = 0; i < PQntuples(sources.get()); ++i) {
     const auto at = catalog->relations.find(number<uint32_t>(sources.get(), i, 0));

@@ -20,6 +20,7 @@
 #include "model/log_sink.h"
 #include "model/metrics.h"
 #include "model/settings.h"
+#include "protocols/postgres/copy_rows.h"
 #include "protocols/postgres/messages.h"
 #include "protocols/postgres/scram.h"
 #include "rules/ruleset/analyzer.h"
@@ -82,6 +83,8 @@ struct LaneScratch {
   ResultShape shape;
   std::vector<std::vector<pg::CellView>> rows;
   std::vector<rules::Cell> cells;
+  std::vector<pg::CopyCell> copy_cells;
+  std::vector<char> copy_decoded;
 };
 
 class Lane {

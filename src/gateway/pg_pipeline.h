@@ -44,6 +44,14 @@ struct BoundPlan {
 };
 using PlanPtr = std::shared_ptr<const BoundPlan>;
 
+/// What a COPY TO STDOUT that runs is masked by.
+struct CopyMasks {
+  HeldRules rules;
+  rules::CopyPlan bound;
+  CopyOut format;
+  bool header_due = false;  ///< The next row is the names of the columns.
+};
+
 struct Portal {
   StatementPtr statement;
   PlanPtr plan;             ///< Null: not described yet.
@@ -83,6 +91,7 @@ struct Entry {
   std::string name;         ///< Statement name of a Parse.
   uint64_t intent_seq = 0;  ///< 0: no outcome is owed.
   uint64_t started_ns = 0;
+  size_t copies_out = 0;    ///< COPY TO STDOUT that have begun, of those in the text.
   uint64_t rows = 0;
   uint64_t bytes = 0;
   uint64_t masked_cells = 0;

@@ -12,9 +12,7 @@
 namespace sluice::gateway {
 namespace {
 
-constexpr size_t batch_rows_max = 256;
 constexpr uint64_t undelivered_max = 256U << 10;
-constexpr size_t batch_bytes_max = 256U << 10;
 
 /// What a class of SQLSTATEs means (manual, appendix A): all that is told where a message's own text
 /// could quote a masked value.
@@ -104,13 +102,7 @@ void PgSession::pump_server() {
       continue;
     }
     if (type == pg::Backend::CopyData) {
-      if (!server_in_copy_out_) {
-        (void)server_violation("CopyData outside COPY");
-        return;
-      }
-      pipeline_.front().bytes += frame_size;
-      server_run_ += pg::header_size;
-      server_stream_left_ = (*header)->body_size;
+      if (!pump_copy_row(**header, available)) break;
       continue;
     }
     if (available < frame_size) {
@@ -187,12 +179,12 @@ PgSession::Answer PgSession::take_server_message(const pg::Header& header, Bytes
     case pg::Backend::PortalSuspended:
       return take_completion({}, true);
     case pg::Backend::CopyInResponse:
-      return take_copy_response(true);
+      return take_copy_response(true, body);
     case pg::Backend::CopyOutResponse:
-      return take_copy_response(false);
+      return take_copy_response(false, body);
     case pg::Backend::CopyDone:
       if (!server_in_copy_out_) return server_violation("CopyDone outside COPY");
-      server_in_copy_out_ = false;
+      leave_copy_out();
       return Answer::Keep;
     case pg::Backend::ReadyForQuery:
       return take_ready(body);
@@ -333,7 +325,7 @@ PgSession::Answer PgSession::take_completion(std::string_view tag, bool suspende
   return Answer::Keep;
 }
 
-PgSession::Answer PgSession::take_copy_response(bool in) {
+PgSession::Answer PgSession::take_copy_response(bool in, Bytes body) {
   if (pipeline_.empty()) return server_violation("COPY for nothing");
   Entry& entry = pipeline_.front();
   if ((entry.kind != EntryKind::Query && entry.kind != EntryKind::Execute) || !entry.statement)
@@ -347,13 +339,8 @@ PgSession::Answer PgSession::take_copy_response(bool in) {
     if (wait_ == Wait::CopyStart) wait_ = Wait::None;
     return Answer::Keep;
   }
-  if (!kinds.has(StatementKind::CopyOut)) return server_violation("COPY that was not asked for");
-  if (entry.rules->changes_results()) {
-    fatal("42501", "COPY TO STDOUT cannot be masked, and a mask is live");
-    return Answer::Over;
-  }
-  server_in_copy_out_ = true;
-  return Answer::Keep;
+  if (!kinds.has(StatementKind::CopyOut) || server_in_copy_out_) return server_violation("COPY that was not asked for");
+  return begin_copy_out(entry, body);
 }
 
 PgSession::Answer PgSession::take_ready(Bytes body) {
@@ -444,7 +431,7 @@ void PgSession::forget_plan(Portal& portal) {
 }
 
 void PgSession::skip_to_sync() {
-  server_in_copy_out_ = false;
+  leave_copy_out();
   while (!pipeline_.empty() && pipeline_.front().kind != EntryKind::Sync) {
     Entry& entry = pipeline_.front();
     copy_is_over(entry);
@@ -506,7 +493,7 @@ PgSession::Answer PgSession::take_error(Bytes body) {
     case EntryKind::Query:
       finish_entry(entry, false, code);
       copy_is_over(entry);
-      server_in_copy_out_ = false;
+      leave_copy_out();
       break;
     case EntryKind::Sync:
       break;
@@ -590,153 +577,6 @@ PgSession::Answer PgSession::take_parameter_status(Bytes body) {
     return Answer::Over;
   }
   return Answer::Keep;
-}
-
-const BoundPlan* PgSession::row_plan() {
-  const Entry& entry = pipeline_.front();
-  if (entry.kind == EntryKind::Query) return query_plan_.get();
-  // A plan made by other rules than those this execution was judged by is none.
-  const BoundPlan* plan = entry.portal ? entry.portal->plan.get() : nullptr;
-  return plan != nullptr && plan->rules.epoch() == entry.rules.epoch() ? plan : nullptr;
-}
-
-bool PgSession::pump_row(const pg::Header& header, size_t available) {
-  const size_t frame_size = header.frame_size();
-  if (pipeline_.empty() || pipeline_.front().refusal ||
-      (pipeline_.front().kind != EntryKind::Query && pipeline_.front().kind != EntryKind::Execute)) {
-    (void)server_violation("a row for nothing");
-    return false;
-  }
-  if (pipeline_.front().rules->masks_live()) {
-    const BoundPlan* plan = row_plan();
-    if (plan == nullptr) {
-      (void)server_violation("rows that it did not describe");
-      return false;
-    }
-    // What only alerts lets a row pass that is too large to be looked at.
-    const bool too_large = frame_size > target_settings().limits.masked_row_size_max;
-    if (!plan->plan.passes_all && (!too_large || plan->rules->changes_results())) {
-      if (too_large) {
-        fatal("54000", "a row is too large to be masked", "limits.masked_row_size of the target is the cap.");
-        return false;
-      }
-      if (available < frame_size) {
-        server_.want(server_run_ + frame_size);
-        return false;
-      }
-      return mask_rows(*plan);
-    }
-  }
-  // Drivers believe these counts; a row that lies about itself ends here. What does not fit a slab is
-  // judged by its column count alone, since it streams.
-  const io::SliceQueue& in = server_.inbox();
-  LaneScratch& scratch = lane_.scratch();
-  const Entry& entry = pipeline_.front();
-  const int columns = entry.kind == EntryKind::Query ? query_columns_ : entry.portal ? entry.portal->columns : -1;
-  if (entry.kind == EntryKind::Query && columns < 0) {
-    (void)server_violation("rows that it did not describe");
-    return false;
-  }
-  if (available < std::min(frame_size, pg::header_size + 2)) return false;
-  bool valid = header.body_size >= 2;
-  if (available >= frame_size && frame_size <= io::slab_size) {
-    scratch.rows.resize(std::max<size_t>(scratch.rows.size(), 1));
-    valid = pg::parse_data_row(in.view(server_run_ + pg::header_size, header.body_size, scratch.message),
-                               scratch.rows[0]) &&
-            (columns < 0 || scratch.rows[0].size() == static_cast<size_t>(columns));
-  } else if (valid) {
-    const uint16_t count = load_u16(in.view(server_run_ + pg::header_size, 2, scratch.header).data());
-    valid = columns < 0 || count == columns;
-  }
-  if (!valid) {
-    (void)server_violation("a row that does not fit its description");
-    return false;
-  }
-  pipeline_.front().bytes += frame_size;
-  if (available >= frame_size) {
-    server_run_ += frame_size;
-  } else {
-    server_run_ += pg::header_size;
-    server_stream_left_ = header.body_size;
-  }
-  if (server_run_ >= io::slab_size) flush_server_run();
-  return true;
-}
-
-bool PgSession::mask_rows(const BoundPlan& bound) {
-  io::SliceQueue& in = server_.inbox();
-  LaneScratch& scratch = lane_.scratch();
-  rules::ResultMasker& masker = lane_.masker();
-  Entry& entry = pipeline_.front();
-  masker.begin(*bound.rules, bound.plan);
-  std::array<uint32_t, batch_rows_max> sizes;
-  size_t count = 0;
-  size_t offset = server_run_;
-  const size_t start = offset;
-  bool straddled = false;
-  while (count < batch_rows_max && offset - start < batch_bytes_max && !straddled) {
-    const size_t available = in.bytes() - offset;
-    const auto header = pg::backend_header(in.view(offset, std::min(available, pg::header_size), scratch.header));
-    if (!header || !*header || (*header)->backend() != pg::Backend::DataRow || available < (*header)->frame_size())
-      break;
-    if ((*header)->frame_size() > target_settings().limits.masked_row_size_max) break;
-    const Bytes body = in.view(offset + pg::header_size, (*header)->body_size, scratch.message);
-    // A row that lies across two slabs was gathered in the one scratch there is: it ends the batch.
-    straddled = body.data() == scratch.message.data();
-    if (scratch.rows.size() <= count) scratch.rows.resize(count + 1);
-    std::vector<pg::CellView>& cells = scratch.rows[count];
-    if (!pg::parse_data_row(body, cells) || cells.size() != bound.plan.columns.size()) {
-      (void)server_violation("a row that does not fit its description");
-      return false;
-    }
-    scratch.cells.clear();
-    for (const pg::CellView& cell : cells) scratch.cells.push_back({cell.data, cell.size});
-    masker.add_row(scratch.cells);
-    sizes[count++] = static_cast<uint32_t>((*header)->frame_size());
-    offset += (*header)->frame_size();
-  }
-  SLUICE_ASSERT(count > 0);
-  masker.finish();
-  entry.masked_cells += masker.masked_cells();
-  entry.alerted_values += masker.alerted_values();
-  lane_.metrics().masked_cells.add(masker.masked_cells());
-  lane_.metrics().alerts.add(masker.alerted_values());
-  std::vector<std::byte>& out = scratch.out;  // Goes before whatever is in the run.
-  out.clear();
-  const auto send_out = [&] {
-    entry.bytes += out.size();
-    return out.empty() || send_client(out);
-  };
-  for (size_t row = 0; row < count; ++row) {
-    if (!masker.row_changed(row)) {
-      server_run_ += sizes[row];
-      entry.bytes += sizes[row];
-      continue;
-    }
-    if (server_run_ > 0) {
-      if (!send_out()) return false;
-      flush_server_run();
-    }
-    ByteWriter writer(out);
-    writer.u8('D');
-    const size_t length_at = out.size();
-    writer.u32(0);
-    const std::vector<pg::CellView>& cells = scratch.rows[row];
-    writer.u16(static_cast<uint16_t>(cells.size()));
-    for (size_t column = 0; column < cells.size(); ++column) {
-      if (const rules::Replacement* r = masker.replacement(row, column)) {
-        writer.u32(r->null ? UINT32_MAX : static_cast<uint32_t>(r->value.size()));
-        if (!r->null) writer.bytes(r->value);
-      } else {
-        writer.u32(static_cast<uint32_t>(cells[column].size));
-        if (!cells[column].null()) writer.bytes({cells[column].data, static_cast<size_t>(cells[column].size)});
-      }
-    }
-    writer.patch_u32(length_at, static_cast<uint32_t>(out.size() - length_at));
-    in.drop(sizes[row]);
-  }
-  // `out` precedes the rows in the run; the run itself is flushed by the caller.
-  return send_out();
 }
 
 }  // namespace sluice::gateway

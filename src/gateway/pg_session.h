@@ -4,7 +4,7 @@
 // The files: pg_session.cc (life and death), pg_login.cc (the client's side up to its proof),
 // pg_upstream.cc (the target's side up to ReadyForQuery), pg_client.cc (client messages), pg_extended.cc
 // (those of the extended protocol), pg_judge.cc (facts, verdicts, records), pg_server.cc (server
-// messages, masked).
+// messages), pg_rows.cc (rows of results and of COPY, masked).
 #pragma once
 #include <memory>
 #include <string>
@@ -216,13 +216,12 @@ class PgSession final : private io::Timer::Client {
     Replace,  ///< The scratch's `out` goes in its place.
     Over,     ///< The session ended.
   };
-  [[nodiscard]] bool pump_row(const pg::Header& header, size_t available);
   [[nodiscard]] Answer take_server_message(const pg::Header& header, Bytes body);
   [[nodiscard]] Answer take_parse_complete();
   [[nodiscard]] Answer take_bind_complete();
   [[nodiscard]] Answer take_description(bool rows, Bytes body);
   [[nodiscard]] Answer take_completion(std::string_view tag, bool suspended);
-  [[nodiscard]] Answer take_copy_response(bool in);
+  [[nodiscard]] Answer take_copy_response(bool in, Bytes body);
   [[nodiscard]] Answer take_ready(Bytes body);
   [[nodiscard]] Answer take_error(Bytes body);
   [[nodiscard]] Answer take_notice(Bytes body);
@@ -242,9 +241,23 @@ class PgSession final : private io::Timer::Client {
   [[nodiscard]] const rules::BoundRules& rules_in_force();
   void copy_is_over(const Entry& entry);
   [[nodiscard]] PlanPtr make_plan(const Entry& entry, const ResultShape& shape, bool named_portal);
+  void masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields);
+
+  // pg_rows.cc. False: more bytes are needed, or it is over.
+  [[nodiscard]] bool pump_row(const pg::Header& header, size_t available);
   [[nodiscard]] const BoundPlan* row_plan();
   [[nodiscard]] bool mask_rows(const BoundPlan& bound);
-  void masked_error(std::vector<std::byte>& out, char type, const pg::ErrorFields& fields);
+  [[nodiscard]] Answer begin_copy_out(Entry& entry, Bytes body);
+  void leave_copy_out();
+  [[nodiscard]] bool pump_copy_row(const pg::Header& header, size_t available);
+  [[nodiscard]] bool take_copy_header();
+  [[nodiscard]] bool mask_copy_rows();
+  /// The row at `offset` of the server's inbox, if it is one of these and all of it is there: its size, and its body,
+  /// which may lie in the scratch.
+  [[nodiscard]] size_t next_row(size_t offset, pg::Backend type, Bytes& body);
+  /// Sends on the rows that the masker has seen, `write` those that it changed.
+  template <typename Write>
+  [[nodiscard]] bool send_rows(std::span<const uint32_t> sizes, Write write);
 
   Lane& lane_;
   const uint32_t slot_;
@@ -335,6 +348,7 @@ class PgSession final : private io::Timer::Client {
   size_t server_run_ = 0;         ///< Bytes at the front of the server's inbox that are decided to go.
   uint64_t server_stream_left_ = 0;
   bool server_in_copy_out_ = false;
+  std::unique_ptr<CopyMasks> copy_masks_;  ///< Of that COPY; null: its rows pass unseen.
   bool server_said_fatal_ = false;
   int query_columns_ = -1;  ///< Of that result; -1: not described.
   PlanPtr query_plan_;      ///< Of the result that a simple query is sending.

@@ -14,6 +14,7 @@ struct CatalogColumn {
   uint16_t attribute = 0;
   uint32_t type_oid = 0;
   std::vector<std::string> former_names;  ///< See keep_former_names().
+  bool generated = false;                 ///< Computed from others: COPY leaves it out unless it is named.
 };
 
 struct QualifiedName {
@@ -27,7 +28,7 @@ struct CatalogRelation {
   std::string schema;
   std::string name;
   char kind = 'r';  ///< pg_class.relkind.
-  std::vector<CatalogColumn> columns;
+  std::vector<CatalogColumn> columns;  ///< By rising attribute.
   /// OIDs of relations this one takes rows from: what a view or materialised view reads (pg_depend by
   /// way of pg_rewrite), the parents of a partition or child. Transitive closure is the reader's work.
   std::vector<uint32_t> reads_from;

@@ -157,6 +157,25 @@ enum class Guard : uint8_t {
 };
 [[nodiscard]] std::string_view explain(Guard);
 
+/// How one COPY … TO STDOUT writes its rows, and of what.
+struct CopyOut {
+  enum class Format : uint8_t {
+    Unknown,  ///< Binary, another encoding than UTF-8, an option unknown here, or a value that it cannot have.
+    Text,
+    Csv,
+  };
+  Format format = Format::Unknown;
+  bool header = false;       ///< The first row has the columns' names.
+  char delimiter = '\t';
+  char quote = '"';          ///< CSV: a value is quoted by it ...
+  char escape = '"';         ///< ... and in it, this stands before a quote or itself.
+  std::string null_text;     ///< What stands for NULL.
+  std::string schema;        ///< Of the relation; as in RelationUse.
+  std::string relation;      ///< Empty: the rows are those of a query.
+  std::vector<std::string> columns;  ///< As listed behind the relation; empty: all that are stored.
+  bool operator==(const CopyOut&) const = default;
+};
+
 struct Facts {
   /// False: the text did not parse. Then `parse_error` says why and nothing below is filled in.
   bool understood = false;
@@ -181,6 +200,8 @@ struct Facts {
   std::vector<std::string> functions;  ///< Called functions, "schema.name" or "name", folded, unique.
 
   FunctionClassSet function_classes;   ///< Of all of them.
+
+  std::vector<CopyOut> copies_out;     ///< One for each COPY TO STDOUT, in the order they run.
 
   std::vector<ColumnReference> columns;  ///< Sorted by schema, table and name; each once.
   bool columns_unknown = false;          ///< Too many to list: any column may be used in any way.

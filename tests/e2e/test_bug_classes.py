@@ -157,7 +157,9 @@ def test_bug_class_20_every_channel_is_under_the_same_rule(through):
         connection.run("declare c cursor for select salary from hr.employees")
         assert all(row == [None] for row in connection.rows("fetch all from c"))
         connection.run("rollback")
-        assert outcome(connection, wire.query("copy hr.employees to stdout"))[0] is not None
+        copied = [body for tag, body in connection.run("copy hr.employees to stdout") if tag == "d"]
+        assert copied and all(body.endswith(b"\t\\N\n") for body in copied)
+        assert outcome(connection, wire.query("copy (table hr.employees) to stdout"))[0] is not None
 
 
 @pytest.mark.parametrize("rule", [

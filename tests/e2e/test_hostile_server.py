@@ -170,6 +170,62 @@ def test_bug_class_19_a_server_that_misbehaves_in_a_result_ends_that_session(nam
     assert all(tag in "TDCENS" for tag, _ in found), [tag for tag, _ in found]
 
 
+MAIL = b"ada.archer@example.com"
+COPY_OUT = fake.message("H", struct.pack("!bhh", 0, 1, 0))
+COPY_END = fake.message("c") + fake.complete("COPY 1") + fake.READY
+# What is no single row, after one that is.
+COPY_ROWS = {
+    "no line end": fake.message("d", MAIL),
+    "two rows": fake.message("d", b"a\n" + MAIL + b"\n"),
+    "a row in two halves": fake.message("d", MAIL[:8]) + fake.message("d", MAIL[8:] + b"\n"),
+    "too many values": fake.message("d", MAIL + b"\t" + MAIL + b"\n"),
+    "no bytes at all": fake.message("d", b""),
+    "a backslash at its end": fake.message("d", MAIL + b"\\\n"),
+    "outside COPY": fake.message("c") + fake.message("d", MAIL + b"\n"),
+    "a second beginning": COPY_OUT + fake.message("d", MAIL + b"\n"),
+}
+
+
+@pytest.mark.parametrize("name", COPY_ROWS)
+def test_masking_evasion_12_copy_data_that_is_not_one_row_ends_that_session_and_nothing_of_it_is_seen(name, stage):
+    connection = stage.connect("agent")
+    stage.server.answer = COPY_OUT + fake.message("d", b"first\n") + COPY_ROWS[name] + COPY_END
+    connection.send(wire.query("copy (select a from t) to stdout"))
+    found = connection.until_closed()
+    connection.close()
+    assert found[-1][0] == "E" and wire.error_fields(found[-1][1])["C"] == "08P01", found
+    assert not any(part in body for _, body in found for part in (MAIL, MAIL[:8], MAIL[8:]))
+
+
+@pytest.mark.parametrize("answer", [
+    fake.message("H", struct.pack("!bhh", 1, 1, 1)), fake.message("H", struct.pack("!bh", 0, 1)),
+    fake.message("H", struct.pack("!bhh", 0, 1, 1))], ids=["binary", "cut short", "binary columns"])
+def test_masking_evasion_12_a_copy_in_another_format_than_was_asked_for_ends_that_session(answer, stage):
+    connection = stage.connect("agent")
+    stage.server.answer = answer + fake.message("d", MAIL + b"\n") + COPY_END
+    connection.send(wire.query("copy (select a from t) to stdout"))
+    found = connection.until_closed()
+    connection.close()
+    assert not any(MAIL in body for _, body in found)
+
+
+def test_copy_data_is_masked_wherever_the_network_cuts_it(stage):
+    whole = COPY_OUT + fake.message("d", b"first\n") + fake.message("d", b"x " + MAIL + b" \\\\ y\n") + COPY_END
+    cut = 0
+
+    async def in_two_pieces(reader, writer, _):
+        writer.write(whole[:cut])
+        await writer.drain()
+        writer.write(whole[cut:])
+        await writer.drain()
+
+    stage.server.answer = in_two_pieces
+    with stage.connect("agent") as connection:
+        for cut in range(len(whole)):
+            answer = connection.run("copy (select a from t) to stdout")
+            assert [body for tag, body in answer if tag == "d"] == [b"first\n", b"x " + b"*" * len(MAIL) + b" \\\\ y\n"], cut
+
+
 def test_endless_notices_cost_no_memory(stage):
     """The client reads slowly, the server never stops: back-pressure must reach the server."""
     async def talk(reader, writer, _):

@@ -48,11 +48,41 @@ create function leak.f(int) returns text language sql stable as 'select secret f
 create function leak.g() returns setof leak.vault language sql stable as 'select * from leak.vault';
 create function leak.e() returns void language plpgsql as $$ begin raise notice '%', (select secret from leak.vault
   where id = 1); end $$;
+create table leak.base (id int, secret text); create table leak.heir (extra text) inherits (leak.base);
+insert into leak.heir select id, secret, 'e' from leak.vault;
+create table leak.computed (id int, secret text, twice text generated always as (secret || secret) stored);
+insert into leak.computed select id, secret from leak.vault;
+drop schema if exists leak_other cascade; create schema leak_other;
+create table leak_other.vault (id int, owner text, secret text, pin int, doc jsonb, tags text[]);
 analyze leak.vault;
 """
 
+# How a COPY may write its rows, and what it copies.
+COPY_FORMS = {
+    "text": "", "csv": "csv", "csv with header": "(format csv, header)", "text with header": "(format text, header)",
+    "forced quotes": "(format csv, force_quote *)", "quotes and escapes": "(format csv, quote '''', escape '\\', delimiter ';')",
+    "delimiter and null": "(delimiter '|', null 'nil')", "null with backslash": "(null '\\x')", "binary": "(format binary)",
+    "old binary": "binary", "latin1": "(encoding 'LATIN1')", "delimiter is a letter": "(delimiter 'Z')",
+    "csv of letters": "(format csv, delimiter 'Q', quote 'X', escape 'J')", "csv escape is delimiter": "(format csv, escape ',')",
+    "no header": "(format csv, header off)", "old csv": "with csv header quote as '''' force quote secret",
+}
+COPIED = {
+    "table": "leak.vault", "only the column": "leak.vault (secret)", "columns in another order": "leak.vault (pin, secret, id)",
+    "quoted": '"leak"."vault" ("secret")', "unqualified": "vault", "query": "(select * from leak.vault)",
+    "table query": "(table leak.vault)", "expression": "(select upper(secret), pin + 0 from leak.vault)",
+    "union": "(select note from leak.plain union all select secret from leak.vault)",
+    "with": "(with x as (select secret s from leak.vault) select s from x)", "view": "leak.v",
+    "query of a view": "(select * from leak.v2)", "materialised view": "leak.m", "partitioned table": "leak.parent",
+    "query of a partitioned table": "(table leak.parent)", "partition": "leak.child", "parent": "leak.base",
+    "query of a parent": "(table leak.base)", "child": "leak.heir (secret, extra)", "generated column": "leak.computed",
+    "generated column by name": "leak.computed (twice, secret)", "function": "(select leak.f(1))",
+    "rows of a function": "(select * from leak.g())", "returning": "(update leak.vault set owner = owner returning secret, pin)",
+    "whole row": "(select v from leak.vault v)", "json": "(select to_jsonb(v) from leak.vault v)",
+}
+
 RULES = [
-    {"id": "secrets", "result": {"columns": ["leak.vault.secret", "leak.parent.secret"]}, "mask": {"operator": "redact"}},
+    {"id": "secrets", "result": {"columns": ["leak.vault.secret", "leak.parent.secret", "leak.base.secret",
+                                               "leak.computed.secret", "leak.computed.twice"]}, "mask": {"operator": "redact"}},
     {"id": "pins", "result": {"columns": ["leak.vault.pin"]}, "mask": {"operator": "null"}},
     {"id": "documents", "result": {"columns": ["leak.vault.doc", "leak.vault.tags"]}, "mask": {"operator": "null"}},
 ]
@@ -202,6 +232,14 @@ SEQUENCES = {
     "copy a query out": ["copy (select upper(secret) from leak.vault) to stdout (format csv)"],
     "copy a query out, binary": ["copy (select secret, pin from leak.vault) to stdout (format binary)"],
     "copy a view's query out": ["copy (select * from leak.v) to stdout"],
+    "copy of several": ["copy leak.plain to stdout; copy leak.vault to stdout csv; copy leak.vault (secret) to stdout"],
+    "copy behind a new path": ["set search_path = leak; copy vault to stdout", "set search_path = leak_other, leak",
+                               "copy vault (secret) to stdout csv header"],
+    "copy of a renamed column": ["begin", "alter table leak.vault rename secret to note", "copy leak.vault (note) to stdout", "rollback"],
+    "copy of a changed table": ["begin", "alter table leak.vault add more text", "copy leak.vault to stdout", "rollback"],
+    "copy beside a cursor": ["begin", "declare c cursor for select secret from leak.vault", "copy leak.vault to stdout csv",
+                             "fetch all from c", "rollback"],
+    "copy of a temporary twin": ["create temp table vault as select id, secret from leak.vault", "copy vault to stdout"],
     "temporary table": ["create temp table t1 as select secret as x from leak.vault", "select x from t1"],
     "select into": ["select secret as x into temp t2 from leak.vault", "select x from t2"],
     "insert into another": ["begin", "insert into leak.plain select id, secret from leak.vault",
@@ -304,6 +342,17 @@ def test_promise_06_leak_shape(name, how, vault):
             connection.send(wire.parse(part), wire.describe("S"), wire.bind(results=[int(how == "binary")]),
                             wire.describe("P"), wire.execute(), wire.sync())
         judge(f"{name} ({how})", everything_until(connection, len(parts)))
+
+
+@pytest.mark.parametrize("what", COPIED)
+def test_promise_06_leak_copy(what, vault):
+    for form, options in COPY_FORMS.items():
+        for path in ("public", "leak", "leak_other, leak"):
+            sql = f"copy {COPIED[what]} to stdout {options}"
+            with vault.connect("agent") as connection:
+                connection.run(f"set search_path = {path}")
+                connection.send(wire.query(sql), wire.parse(sql), wire.bind(), wire.execute(), wire.sync())
+                judge(f"copy {what}, {form}, search_path {path}", everything_until(connection, 2))
 
 
 @pytest.mark.parametrize("name", SEQUENCES)

@@ -52,7 +52,7 @@ bool ends_transaction(std::string_view text) {
   return text == "commit" || text == "rollback" || text.starts_with("rollback to ");
 }
 bool is_copy_in(std::string_view text) { return text.starts_with("copy ") && text.ends_with(" from stdin"); }
-bool is_copy_out(std::string_view text) { return text.starts_with("copy ") && text.ends_with(" to stdout"); }
+bool is_copy_out(std::string_view text) { return text.starts_with("copy ") && text.contains(" to stdout"); }
 
 bool parses(std::string_view text) {
   return text.empty() || is_transaction(text) || is_copy_in(text) || is_copy_out(text) ||
@@ -98,7 +98,7 @@ void bare(std::vector<std::byte>& out, char type, std::string_view body = {}) {
 
 std::string_view refusal_of(std::string_view text, bool masks) {
   if (text.find("drop table ") != std::string_view::npos) return "42501";
-  if (masks && text.find(" to stdout") != std::string_view::npos) return "42501";
+  if (masks && text.find(" to stdout binary") != std::string_view::npos) return "42501";
   return {};
 }
 
@@ -440,7 +440,10 @@ ModelServer::Ran ModelServer::run(std::string_view text, Portal* portal, uint32_
   }
   if (is_copy_out(text)) {
     copy_response(out_, 'H');
-    for (size_t i = 0; i < text.size() % 7; ++i) bare(out_, 'd', std::string(i * 900, 'o') + "\n");
+    for (size_t i = 0; i < text.size() % 7; ++i) {
+      const std::string_view seen = gateway_ && masks_ && i % 2 == 1 ? masked_card : i % 2 == 1 ? card : "none";
+      bare(out_, 'd', fmt::format("{}: {} {}\n", i, seen, std::string(i * 900, 'o')));
+    }
     bare(out_, 'c');
     build::command_complete(out_, fmt::format("COPY {}", text.size() % 7));
     return Ran::Done;

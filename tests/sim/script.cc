@@ -86,7 +86,7 @@ class Writer {
       case 8:
         return fmt::format("drop table d{}_{}", session_, serial);
       case 9:
-        return fmt::format("copy u{}_{} to stdout", session_, serial);
+        return fmt::format("copy u{}_{} to stdout{}", session_, serial, serial % 3 == 0 ? " binary" : "");
       case 10:
         return fmt::format("summon {}_{}", session_, serial);
       case 11:

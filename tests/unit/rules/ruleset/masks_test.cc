@@ -196,15 +196,86 @@ TEST_F(Hr, two_rules_on_one_column_leave_what_both_leave) {
   }
 }
 
-TEST_F(Hr, masking_evasion_12_copy_to_stdout_is_refused_while_any_result_rule_lives) {
-  EXPECT_EQ(judge({{CopyOut}, {{"hr", "employees", true, false}}, ""}).reason, Reason::Unmaskable);
-  EXPECT_EQ(judge({{CopyOut}, {{"", "plain", true, false}}, ""}).verdict, Verdict::Deny);
+TEST_F(Hr, masking_evasion_12_copy_is_refused_where_its_format_or_its_columns_are_not_known) {
+  const auto refused = [&](std::string_view sql) {
+    const Decision decision = judge(sql);
+    EXPECT_EQ(decision.verdict == Verdict::Allow, decision.hint.empty()) << sql;
+    return decision.reason == Reason::Unmaskable;
+  };
+  for (const std::string_view sql :
+       {"copy hr.employees to stdout binary", "copy plain to stdout (format binary)", "copy hr.employees to stdout (encoding 'LATIN1')",
+        "copy (select * from hr.employees) to stdout", "copy (select name from hr.employees) to stdout csv", "copy (table hr.pay) to stdout",
+        "copy (select 1) to stdout; copy hr.employees to stdout", "copy (select app.f()) to stdout", "copy employees to stdout",
+        "copy app.nosuch to stdout", "copy plain to stdout; copy (select count(*) from hr.employees) to stdout"}) {
+    EXPECT_TRUE(refused(sql)) << sql;
+  }
+  for (const std::string_view sql :
+       {"copy hr.employees to stdout", "copy hr.employees (ssn, id) to stdout csv header", "copy hr.heirs to stdout", "copy plain to stdout",
+        "copy (select * from plain) to stdout", "copy app.log to stdout; copy public.employees to stdout"}) {
+    EXPECT_FALSE(refused(sql)) << sql;
+  }
   Bound values("rules:\n  - {id: a, result: {types: [US_SSN]}, mask: {operator: redact}}\n");
-  const auto copy = facts_of({{CopyOut}, {{"", "plain", true, false}}, ""});
-  EXPECT_EQ(values.rules.judge_masks(copy, &catalog).verdict, Verdict::Deny);
-  EXPECT_FALSE(values.rules.judge_masks(copy, &catalog).hint.empty());
+  EXPECT_EQ(values.rules.judge_masks(*analyze("copy t to stdout (format binary)", {}, {}), nullptr).verdict, Verdict::Deny);
+  EXPECT_EQ(values.rules.judge_masks(*analyze("copy t to stdout", {}, {}), nullptr).verdict, Verdict::Allow);
+  EXPECT_EQ(values.rules.judge_masks(facts_of({{CopyOut}, {}, ""}), &catalog).verdict, Verdict::Deny) << "nothing known of the COPY";
   Bound none("rules:\n  - {id: a, statement: {kinds: [drop]}, verdict: deny}\n");
-  EXPECT_EQ(none.rules.judge_masks(copy, nullptr).verdict, Verdict::Allow);
+  EXPECT_EQ(none.rules.judge_masks(*analyze("copy t to stdout binary", {}, {}), nullptr).verdict, Verdict::Allow);
+}
+
+struct CopyOfHr : Hr {
+  std::vector<CellAction> actions(std::string_view sql, size_t columns, const Catalog* known) {
+    const FactsPtr facts = analyze(sql, {}, {});
+    std::vector<CellAction> actions;
+    for (const ColumnPlan& column : bound.rules.plan_copy(*facts, facts->copies_out.at(0), columns, known).plan.columns) {
+      actions.push_back(column.action);
+    }
+    return actions;
+  }
+};
+
+TEST_F(CopyOfHr, masking_evasion_12_columns_of_a_copied_table_are_masked_as_in_a_select) {
+  using enum CellAction;
+  using Actions = std::vector<CellAction>;
+  EXPECT_EQ(actions("copy hr.employees to stdout", 4, &catalog), (Actions{Pass, Pass, Mask, Null}));
+  EXPECT_EQ(actions("copy hr.employees (salary, ssn) to stdout", 2, &catalog), (Actions{Null, Mask}));
+  EXPECT_EQ(actions("copy hr.heirs (id, salary) to stdout", 2, &catalog), (Actions{Pass, Null})) << "a child";
+  EXPECT_EQ(actions("copy public.employees to stdout", 4, &catalog), (Actions{Pass, Pass, Pass, Pass}));
+  EXPECT_EQ(actions("copy (select * from plain) to stdout", 2, &catalog), (Actions{Pass, Pass}));
+}
+
+TEST_F(CopyOfHr, masking_evasion_12_what_is_not_known_is_null) {
+  using enum CellAction;
+  using Actions = std::vector<CellAction>;
+  EXPECT_EQ(actions("copy hr.employees to stdout", 5, &catalog), (Actions{Null, Null, Null, Null, Null})) << "a column was added";
+  EXPECT_EQ(actions("copy hr.employees (nosuch, id) to stdout", 2, &catalog), (Actions{Null, Null}));
+  EXPECT_EQ(actions("copy employees to stdout", 2, &catalog), (Actions{Null, Null}));
+  EXPECT_EQ(actions("copy hr.employees to stdout", 4, nullptr), (Actions{Null, Null, Null, Null}));
+  EXPECT_EQ(actions("copy (select * from hr.employees) to stdout", 1, &catalog), (Actions{Null}));
+  catalog.relations.at(Employees).columns[1].generated = true;
+  catalog.version = 2;
+  EXPECT_EQ(actions("copy hr.employees to stdout", 3, &catalog), (Actions{Pass, Mask, Null})) << "COPY leaves generated columns out";
+}
+
+TEST_F(Hr, a_copied_query_is_looked_at_in_the_context_of_every_word_it_names) {
+  Bound values("rules:\n  - {id: a, result: {types: [US_SSN]}, mask: {operator: redact}}\n");
+  const auto in_context = [&](std::string_view sql) {
+    const FactsPtr facts = analyze(sql, {}, {});
+    const CopyPlan made = values.rules.plan_copy(*facts, facts->copies_out.at(0), 1, &catalog);
+    EXPECT_EQ(made.plan.columns.at(0).action, CellAction::Scan) << sql;
+    return !made.plan.searches.empty() && made.plan.searches[made.plan.columns[0].search].in_context.has(DataType::UsSsn);
+  };
+  const std::string long_text = "copy (select a, " + std::string(300, 'x') + ", ssn, " + std::string(300, 'y') + " from plain) to stdout";
+  for (const std::string_view sql :
+       {std::string_view("copy (select ssn from t) to stdout"), std::string_view("copy (select a as \"Ssn\" from plain) to stdout"),
+        std::string_view(long_text), std::string_view("copy (select * from hr.employees) to stdout"),
+        std::string_view("copy (table hr.employees) to stdout"), std::string_view("copy (select * from nosuch) to stdout"),
+        std::string_view("copy (select * from f()) to stdout"), std::string_view("copy hr.employees (ssn) to stdout")}) {
+    EXPECT_TRUE(in_context(sql)) << sql;
+  }
+  for (const std::string_view sql : {"copy (select a from plain) to stdout", "copy (select count(*) from hr.employees) to stdout",
+                                     "copy (select * from plain) to stdout", "copy hr.employees (name) to stdout"}) {
+    EXPECT_FALSE(in_context(sql)) << sql;
+  }
 }
 
 TEST_F(Hr, masking_evasion_10_and_18_what_would_take_masked_rows_elsewhere_is_refused) {

@@ -1,0 +1,124 @@
+// COPY TO STDOUT under masks. Its rows carry no origin and no type, so what SELECT learns from the server is
+// taken from the statement and the catalog here; what they do not tell is masked or refused.
+#include <algorithm>
+
+#include "base/assert.h"
+#include "rules/ruleset/mask_index.h"
+#include "rules/ruleset/ruleset.h"
+#include "rules/ruleset/ruleset_data.h"
+
+namespace sluice::rules {
+namespace {
+
+constexpr std::string_view format_message = "its format cannot be read, so no mask could be laid on its rows";
+constexpr std::string_view format_hint = "Use FORMAT text or csv in UTF-8, and a NULL text without a backslash.";
+constexpr std::string_view query_message = "a COPY of a query does not tell which of its outputs are masked";
+constexpr std::string_view query_hint = "Use SELECT, or COPY schema.table (columns).";
+constexpr std::string_view name_message = "it is not sure which relation this COPY reads, and so what is masked";
+constexpr std::string_view name_hint = "Write the table with its schema; if it is new, try again in a moment.";
+
+Decision unmaskable(std::string_view message, std::string_view hint) {
+  return {Verdict::Deny, Reason::Unmaskable, {}, message, hint};
+}
+
+// Outputs of these take their names from somewhere else than the text. `count(*)` shows nothing but a count.
+bool names_everything(std::string_view canonical) {
+  for (size_t at = canonical.find('*'); at != std::string_view::npos; at = canonical.find('*', at + 1)) {
+    const size_t before = canonical.find_last_not_of(' ', at == 0 ? 0 : at - 1);
+    if (before == std::string_view::npos || canonical[before] != '(') return true;
+  }
+  return canonical.contains("table ");
+}
+
+}  // namespace
+
+const CatalogRelation* BoundRules::copied_relation(const CopyOut& copy, const Catalog& catalog) const {
+  if (copy.relation.empty()) return nullptr;
+  const MaskIndex& index = cached_mask_index(*set_, catalog);
+  const auto named = index.by_name.find(copy.relation);
+  if (named == index.by_name.end()) return nullptr;
+  const CatalogRelation* found = nullptr;
+  for (const auto& [schema, oid] : named->second) {
+    if (!copy.schema.empty() && copy.schema != schema) continue;
+    if (found != nullptr) return nullptr;  // Which one, search_path says.
+    found = &catalog.relations.at(oid);
+  }
+  return found;
+}
+
+Decision BoundRules::judge_copies(const Facts& facts, bool masked, const Catalog* catalog) const {
+  constexpr Decision nothing_against{Verdict::Allow, Reason::Default, {}, {}, {}};
+  if (facts.copies_out.empty()) return unmaskable(format_message, format_hint);
+  for (const CopyOut& copy : facts.copies_out) {
+    if (copy.format == CopyOut::Format::Unknown) return unmaskable(format_message, format_hint);
+    // Without a catalog the statement is refused anyway, and may be tried again.
+    if (!masked || catalog == nullptr) continue;
+    if (copy.relation.empty()) return unmaskable(query_message, query_hint);
+    if (copied_relation(copy, *catalog) == nullptr) return unmaskable(name_message, name_hint);
+  }
+  return nothing_against;
+}
+
+// Names of outputs are not on the wire, so every word of the text counts for all of them. What `*` stands for is
+// not in the text: there the columns of all that is read count too.
+TypeSet BoundRules::context_of_query(const Facts& facts, const Catalog* catalog) const {
+  const Detectors& detectors = *set_->data().detectors;
+  const TypeSet all = value_types_ & detectors.contextual();
+  if (all.empty()) return {};
+  // A name is looked at up to a length, so a longer text is cut, each part with half of the one before.
+  constexpr size_t part_size = 256;
+  TypeSet types;
+  for (size_t at = 0; at < facts.canonical.size(); at += part_size / 2) {
+    types |= detectors.context_of(std::string_view(facts.canonical).substr(at, part_size));
+  }
+  if (!names_everything(facts.canonical)) return types & value_types_;
+  if (catalog == nullptr || !facts.functions.empty()) return all;
+  const MaskIndex& index = cached_mask_index(*set_, *catalog);
+  for (const RelationUse& use : facts.relations) {
+    const auto named = index.by_name.find(use.name);
+    if (named == index.by_name.end()) return all;
+    for (const auto& [schema, oid] : named->second) {
+      if (!use.schema.empty() && use.schema != schema) continue;
+      const CatalogRelation& relation = catalog->relations.at(oid);
+      if (relation.columns.empty()) return all;  // One of the system's: its columns are not kept.
+      for (const CatalogColumn& column : relation.columns) types |= detectors.context_of(column.name);
+    }
+  }
+  return types & value_types_;
+}
+
+CopyPlan BoundRules::plan_copy(const Facts& facts, const CopyOut& copy, size_t columns, const Catalog* catalog) const {
+  const bool tainted = reads_masked(facts, catalog);
+  CopyPlan made;
+  if (const CatalogRelation* relation = catalog == nullptr ? nullptr : copied_relation(copy, *catalog)) {
+    ResultShape shape;
+    const auto add = [&](const CatalogColumn& column) {
+      shape.push_back({column.name, relation->oid, column.attribute, column.type_oid, false});
+    };
+    if (copy.columns.empty()) {
+      for (const CatalogColumn& column : relation->columns) {
+        if (!column.generated) add(column);
+      }
+    } else {
+      for (const std::string& name : copy.columns) {
+        const auto named = std::ranges::find(relation->columns, name, &CatalogColumn::name);
+        if (named != relation->columns.end()) add(*named);
+      }
+    }
+    // The catalog can be a moment behind the server.
+    if (shape.size() == columns) {
+      made.plan = plan(shape, tainted, catalog);
+      for (ResultColumn& column : shape) made.names.push_back(std::move(column.name));
+      return made;
+    }
+  }
+  const ColumnPlan null;
+  ColumnPlan scanned;
+  scanned.action = value_types_.empty() ? CellAction::Pass : CellAction::Scan;
+  scanned.search = search_for(context_of_query(facts, catalog), made.plan);
+  made.plan.columns.assign(columns, tainted ? null : scanned);
+  made.plan.passes_all = columns == 0 || (!tainted && value_types_.empty());
+  return made;
+}
+
+}  // namespace sluice::rules
