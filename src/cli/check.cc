@@ -117,7 +117,7 @@ int check(const CheckOptions& o) {
   if (o.skip_files) return report(o, {}, warnings);
   warn_of_keys(*settings, warnings);
   std::vector<std::string> rule_warnings;
-  const auto rules = load_rules(*settings, 1, &rule_warnings);
+  const auto rules = load_rules(*settings, Loading::Checking, 1, &rule_warnings);
   warnings.insert(warnings.end(), rule_warnings.begin(), rule_warnings.end());
   if (!rules) return report(o, lines_of(rules.error().message), warnings);
   warn_of_alerts(o, *settings, **rules, warnings);

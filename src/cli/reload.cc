@@ -182,7 +182,7 @@ Expected<PushResult> Reloader::compile_and_publish(std::vector<rules::SourceFile
                                                    PolicyChange change) {
   std::vector<std::string> warnings;
   const SettingsPtr context = change.settings ? change.settings : settings();
-  auto set = compile_rules(sources, *context, current_.set->generation() + 1, &warnings);
+  auto set = compile_rules(sources, *context, Loading::Serving, current_.set->generation() + 1, &warnings);
   if (!set) return std::unexpected(set.error());
   change.rules = *set;
   return publish({std::move(sources), std::move(*set), std::move(origin)}, std::move(change), std::move(warnings));
@@ -280,8 +280,8 @@ void Reloader::reload_configuration() {
   Expected<PushResult> done;
   if (other_files) {
     done = compile_and_publish(*sources, "configuration", std::move(change));
-  } else if (other_names) {
-    // The same rules, held against the targets there are now.
+  } else if (other_names || next->rules_verify_key_file != running->rules_verify_key_file) {
+    // The same rules, held against the targets and keys there are now.
     done = compile_and_publish(current_.sources, current_.origin, std::move(change));
   } else {
     done = publish(current_, std::move(change), {});

@@ -81,7 +81,13 @@ int push(const PushOptions& o) {
   const auto sources = sources_of(o, settings);
   if (!sources) return complain(BadConfig, sources.error().message);
   json body{{"sources", json::array()}, {"revoke", o.revoke}};
-  for (const rules::SourceFile& s : *sources) body["sources"].push_back({{"path", s.path}, {"text", s.text}});
+  for (const rules::SourceFile& s : *sources) {
+    if (rules::is_artefact(s.text)) {
+      body["sources"].push_back({{"path", s.path}, {"base64", base64_encode(as_bytes(s.text))}});
+    } else {
+      body["sources"].push_back({{"path", s.path}, {"text", s.text}});
+    }
+  }
   std::string text;
   try {
     text = body.dump();

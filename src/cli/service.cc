@@ -44,7 +44,7 @@ int Service::start() {
   std::vector<std::string> warnings;
   auto sources = read_rules(settings_->rule_files);
   if (!sources) return complain(BadConfig, sources.error().message);
-  auto rules = compile_rules(*sources, *settings_, 1, &warnings);
+  auto rules = compile_rules(*sources, *settings_, Loading::Serving, 1, &warnings);
   if (!rules) return complain(BadConfig, rules.error().message);
   with.rules = {std::move(*sources), *rules, "configuration"};
   for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});
