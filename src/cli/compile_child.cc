@@ -14,7 +14,6 @@
 #include <cerrno>
 #include <charconv>
 #include <csignal>
-#include <new>
 #include <string>
 
 // The header of glibc 2.36 declares C functions as if they were C++.
@@ -41,7 +40,6 @@ extern "C" {
 namespace sluice::cli {
 namespace {
 
-constexpr int out_of_memory_code = 100;
 constexpr size_t reason_size_max = 64U << 10;
 constexpr std::string_view memory_argument = "memory=";
 constexpr std::string_view time_argument = "seconds=";
@@ -146,19 +144,18 @@ Expected<void> check_end(std::optional<int> status, int answer, const CompileLim
     if (WTERMSIG(*status) == SIGXCPU) {
       return std::unexpected(too_much(fmt::format("took more than {} s", seconds_of(limits)), "compile.time"));
     }
+    // Where an allocation fails, there or in a library, the end is abort(); a broken invariant says so on standard error.
+    if (WTERMSIG(*status) == SIGABRT) {
+      return std::unexpected(too_much(fmt::format("needs more than {} MiB", limits.memory >> 20), "compile.memory"));
+    }
     if (WTERMSIG(*status) == SIGXFSZ) return fail("the compiled rules would be too large: divide the rules");
     return fail(fmt::format("compiling the rules was ended by signal {}: is the machine short of memory?", WTERMSIG(*status)));
   }
   if (WEXITSTATUS(*status) == Ok) return {};
-  if (WEXITSTATUS(*status) == out_of_memory_code) {
-    return std::unexpected(too_much(fmt::format("needs more than {} MiB", limits.memory >> 20), "compile.memory"));
-  }
   const auto reason = read_all(answer, reason_size_max);
   if (WEXITSTATUS(*status) == BadConfig && reason && !reason->empty()) return fail(std::string(as_text(*reason)));
   return fail(fmt::format("compiling the rules ended with code {} and no reason", WEXITSTATUS(*status)));
 }
-
-[[noreturn]] void end_for_memory() { ::_exit(out_of_memory_code); }
 
 void limit(int which, uint64_t most) {
   // Above the soft limit on time comes a signal that says so; above the hard one comes SIGKILL, which does not.
@@ -240,7 +237,6 @@ int run_compile_child(std::span<char*> arguments) {
   limit(RLIMIT_FSIZE, rules::artefact_size_max);
   limit(RLIMIT_CPU, orders->seconds);
   if (SLUICE_LIMITS_ADDRESS_SPACE != 0) limit(RLIMIT_AS, orders->memory);
-  std::set_new_handler(end_for_memory);
 
   const auto made = compile_request(orders->context);
   const Bytes out = made ? Bytes(*made) : as_bytes(std::string_view(made.error().message).substr(0, reason_size_max));

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <ctime>
 #include <filesystem>
@@ -182,10 +183,14 @@ Expected<PushResult> Reloader::compile_and_publish(std::vector<rules::SourceFile
                                                    PolicyChange change) {
   std::vector<std::string> warnings;
   const SettingsPtr context = change.settings ? change.settings : settings();
+  const auto began = std::chrono::steady_clock::now();
   auto set = compile_rules(sources, *context, Loading::Serving, current_.set->generation() + 1, &warnings);
   if (!set) return std::unexpected(set.error());
   change.rules = *set;
-  return publish({std::move(sources), std::move(*set), std::move(origin)}, std::move(change), std::move(warnings));
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
+  auto done = publish({std::move(sources), std::move(*set), std::move(origin)}, std::move(change), std::move(warnings));
+  if (done) done->load_ms = took.count();
+  return done;
 }
 
 Expected<PushResult> Reloader::publish(LoadedRules next, PolicyChange change, std::vector<std::string> warnings) {
@@ -193,6 +198,7 @@ Expected<PushResult> Reloader::publish(LoadedRules next, PolicyChange change, st
                     .hash = hex_encode(next.set->hash()),
                     .rules = next.set->rule_count(),
                     .warnings = std::move(warnings),
+                    .load_ms = 0,
                     .taken = {}};
   {
     const std::lock_guard lock(publishing_);

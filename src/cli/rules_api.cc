@@ -25,6 +25,7 @@ AdminResponse told(const Expected<PushResult>& result) {
                    {"hash", result->hash},
                    {"rules", result->rules},
                    {"warnings", result->warnings},
+                   {"load_ms", result->load_ms},
                    {"last_lane_ms", nullptr},
                    {"cancelled", result->taken.cancelled}};
   if (result->taken.last_lane_ms) out["last_lane_ms"] = *result->taken.last_lane_ms;

@@ -57,6 +57,7 @@ int print_answer(const PushOptions& o, const Expected<HttpAnswer>& answer) {
     const json ms = document.value("last_lane_ms", json());
     fmt::print("generation {}: {} rules, {}\n", document.at("generation").get<uint64_t>(),
                document.at("rules").get<uint64_t>(), printable(document.at("hash").get<std::string>()));
+    fmt::print("loaded in {:.1f} ms; ", document.at("load_ms").get<double>());
     if (ms.is_number()) {
       fmt::print("every lane took it within {:.1f} ms\n", ms.get<double>());
     } else {

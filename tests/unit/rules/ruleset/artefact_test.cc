@@ -16,7 +16,7 @@ constexpr std::string_view rich_rules = R"(
 types:
   - {id: BADGE, pattern: 'BDG-[0-9]{6}', examples: [BDG-123456], negatives: [BDG-12]}
 rules:
-  - {id: raw, statement: {pattern: {text: raw, regex: 'secret_[a-z]+'}}, verdict: deny}
+  - {id: raw, statement: {pattern: {raw: 'secret_[a-z]+'}}, verdict: deny}
   - {id: badges, result: {types: [BADGE, AWS_ACCESS_KEY, EMAIL_ADDRESS, CREDIT_CARD]}, mask: {operator: redact}}
 )";
 const CompileContext context{{"orders"}};
@@ -116,9 +116,10 @@ TEST(artefact, lengths_that_lie_are_refused_even_with_a_hash_that_fits) {
     store_u32(bytes.data() + at, 0xFFFFFFF0U);
     std::ranges::copy(sha256(Bytes(bytes).first(hashed)), bytes.begin() + static_cast<std::ptrdiff_t>(hashed));
     const auto artefact = read_artefact(bytes);
-    if (artefact) {
-      EXPECT_TRUE(!load_artefact(*artefact, context, 1, nullptr) || artefact->stamp != stamp_here()) << at;
-    }
+    if (!artefact) continue;  // What is taken has other bytes in a version, a name or a digest.
+    ASSERT_EQ(artefact->sources.size(), 1U) << at;
+    EXPECT_EQ(artefact->sources[0].text, small_rules) << at;
+    EXPECT_TRUE(artefact->databases.triggers.empty()) << at;
   }
 }
 
