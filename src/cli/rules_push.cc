@@ -117,7 +117,7 @@ void add_common(CLI::App& command, const std::shared_ptr<PushOptions>& o) {
 void add_rules_push(CLI::App& rules, Invocation& invocation) {
   CLI::App* push_command = rules.add_subcommand("push", "Load rules into a running sluice.");
   const auto o = std::make_shared<PushOptions>();
-  push_command->add_option("paths", o->paths, "Rule files or folders; those of the configuration when absent.");
+  push_command->add_option("paths", o->paths, "Rule files or folders, or a compiled file; those of the configuration when absent.");
   add_common(*push_command, o);
   push_command->callback([&invocation, o] {
     if (o->config.empty() && o->socket.empty()) throw CLI::RequiredError("-c or --socket");

@@ -17,7 +17,7 @@ types:
   - {id: BADGE, pattern: 'BDG-[0-9]{6}', examples: [BDG-123456], negatives: [BDG-12]}
 rules:
   - {id: raw, statement: {pattern: {raw: 'secret_[a-z]+'}}, verdict: deny}
-  - {id: badges, result: {types: [BADGE, AWS_ACCESS_KEY, EMAIL_ADDRESS, CREDIT_CARD]}, mask: {operator: redact}}
+  - {id: badges, result: {types: [BADGE, aws-access-token, EMAIL_ADDRESS, CREDIT_CARD]}, mask: {operator: redact}}
 )";
 const CompileContext context{{"orders"}};
 
