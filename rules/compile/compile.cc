@@ -91,7 +91,7 @@ void add_rule(ReadRule read, YamlFile& file, Compilation& out) {
   if (out.rules.size() == rules_max) {
     return file.fail(read.mark, fmt::format("expected at most {} rules, found more", rules_max));
   }
-  if (!read.pattern.empty()) {
+  if (!read.pattern.empty() && out.outside.stored == nullptr) {
     const std::string problem = check_pattern(read.pattern, *read.rule.statement.pattern);
     if (!problem.empty()) return file.fail(read.pattern_mark, problem);
   }
@@ -233,13 +233,52 @@ Expected<void> read_files(const std::vector<Document>& documents, Compilation& o
     return {};
   };
   auto read = round("lists", [&](const YamlMap& map, YamlFile& file) { add_lists(map["lists"], file, out); });
-  if (read) read = round("types", [&](const YamlMap& map, YamlFile& file) { add_types(map["types"], file, out.types); });
+  if (read) read = round("types", [&](const YamlMap& map, YamlFile& file) { add_types(map["types"], out.outside.stored != nullptr, file, out.types); });
   if (read) read = round("", [&](const YamlMap& map, YamlFile& file) { add_file(map, file, out); });
   if (read) read = round("override", [&](const YamlMap& map, YamlFile& file) { override_rules(map["override"], file, out); });
   return read;
 }
 
-Digest hash_of(std::span<const SourceFile> files) {
+using Patterns = std::array<std::vector<NumberedPattern>, pattern_text_count>;
+
+Digest expressions_of(const Patterns& patterns, const DataTypes& types, const TypeSet& used) {
+  std::vector<std::byte> all;
+  ByteWriter writer(all);
+  for (const std::vector<NumberedPattern>& group : patterns) {
+    writer.u32(static_cast<uint32_t>(group.size()));
+    for (const NumberedPattern& pattern : group) {
+      writer.u32(pattern.id);
+      writer.u32(static_cast<uint32_t>(pattern.text.size()));
+      writer.text(pattern.text);
+    }
+  }
+  add_expressions(types, used, writer);
+  return sha256(all);
+}
+
+Expected<void> make_databases(const Patterns& patterns, const Compilation& compilation, CompiledRuleSet& out) {
+  TypeSet used;
+  for (const Rule& rule : out.rules) used |= rule.result.types;
+  out.expressions = expressions_of(patterns, compilation.types, used);
+  const StoredDatabases* stored = compilation.outside.stored;
+  if (stored != nullptr && stored->expressions != out.expressions) {
+    return fail("the compiled rules hold databases of other expressions than their sources: compile them again, with this sluice");
+  }
+  for (size_t i = 0; i < patterns.size(); ++i) {
+    auto made = stored != nullptr ? load_patterns(patterns[i], stored->patterns[i]) : compile_patterns(patterns[i]);
+    if (!made) return std::unexpected(made.error());
+    out.patterns[i] = std::move(*made);
+  }
+  auto detectors = stored != nullptr ? Detectors::load(compilation.types, used, stored->triggers)
+                                     : Detectors::make(compilation.types, used, compilation.outside.grouping);
+  if (!detectors) return std::unexpected(detectors.error());
+  out.detectors = std::move(*detectors);
+  return {};
+}
+
+}  // namespace
+
+Digest source_hash(std::span<const SourceFile> files) {
   std::vector<std::byte> all;
   ByteWriter writer(all);
   for (const SourceFile& file : files) {
@@ -249,7 +288,19 @@ Digest hash_of(std::span<const SourceFile> files) {
   return sha256(all);
 }
 
-}  // namespace
+Expected<StoredDatabases> save_databases(const RuleSet& set) {
+  const CompiledRuleSet& data = set.data();
+  StoredDatabases out{.expressions = data.expressions};
+  for (size_t i = 0; i < data.patterns.size(); ++i) {
+    auto bytes = save_patterns(data.patterns[i]);
+    if (!bytes) return std::unexpected(bytes.error());
+    out.patterns[i] = std::move(*bytes);
+  }
+  auto triggers = data.detectors->save();
+  if (!triggers) return std::unexpected(triggers.error());
+  out.triggers = std::move(*triggers);
+  return out;
+}
 
 WordLists file_words() { return {{"file", file_keys.known}, {"file.mode", modes}}; }
 
@@ -266,7 +317,7 @@ Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> fil
   if (auto read = read_files(documents, compilation); !read) return std::unexpected(read.error());
 
   auto data = std::make_unique<CompiledRuleSet>();
-  std::array<std::vector<NumberedPattern>, pattern_text_count> patterns;
+  Patterns patterns;
   for (ReadRule& read : compilation.rules) {
     if (!read.enabled) continue;
     if (read.rule.statement.pattern) {
@@ -275,18 +326,9 @@ Expected<std::shared_ptr<const RuleSet>> compile(std::span<const SourceFile> fil
     }
     data->rules.push_back(std::move(read.rule));
   }
-  for (size_t i = 0; i < patterns.size(); ++i) {
-    auto compiled = compile_patterns(patterns[i]);
-    if (!compiled) return std::unexpected(compiled.error());
-    data->patterns[i] = std::move(*compiled);
-  }
-  TypeSet used;
-  for (const Rule& rule : data->rules) used |= rule.result.types;
-  auto detectors = Detectors::make(compilation.types, used);
-  if (!detectors) return std::unexpected(detectors.error());
+  if (auto made = make_databases(patterns, compilation, *data); !made) return std::unexpected(made.error());
   data->generation = generation;
-  data->hash = hash_of(files);
-  data->detectors = std::move(*detectors);
+  data->hash = source_hash(files);
   if (warnings != nullptr) warnings->insert(warnings->end(), compilation.warnings.begin(), compilation.warnings.end());
   return std::make_shared<const RuleSet>(std::move(data));
 }

@@ -12,7 +12,7 @@ namespace {
 
 struct Free {
   // NOLINTNEXTLINE(cppcoreguidelines-no-malloc): Hyperscan makes it with malloc() and leaves it to the caller.
-  void operator()(hs_expr_info_t* info) const { std::free(info); }
+  void operator()(void* memory) const { std::free(memory); }
 };
 
 }  // namespace
@@ -66,6 +66,29 @@ Expected<HsDatabase> compile_patterns(std::span<const NumberedPattern> patterns)
     return fail(fmt::format("the patterns cannot be compiled together: {}", error ? error->message : "no reason given"));
   }
   return HsDatabase(database);
+}
+
+Expected<HsDatabase> load_patterns(std::span<const NumberedPattern> patterns, Bytes bytes) {
+  if (patterns.empty() && bytes.empty()) return HsDatabase();
+  hs_database_t* database = nullptr;
+  const auto result = hs_deserialize_database(reinterpret_cast<const char*>(bytes.data()), bytes.size(), &database);
+  HsDatabase owner(database);
+  if (patterns.empty() || result != HS_SUCCESS) {
+    return fail(fmt::format("expected patterns of Hyperscan {} for this machine, found others", hs_version()));
+  }
+  return owner;
+}
+
+Expected<std::vector<std::byte>> save_patterns(const HsDatabase& database) {
+  if (database == nullptr) return std::vector<std::byte>();
+  char* bytes = nullptr;
+  size_t size = 0;
+  if (hs_serialize_database(database.get(), &bytes, &size) != HS_SUCCESS) {
+    return fail("patterns cannot be written: Hyperscan gives no reason");
+  }
+  const std::unique_ptr<char, Free> owner(bytes);
+  const auto* first = reinterpret_cast<const std::byte*>(bytes);
+  return std::vector(first, first + size);
 }
 
 }  // namespace sluice::rules

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "rules/detect/hyperscan.h"
 #include "rules/ruleset/ruleset_data.h"
@@ -22,5 +23,10 @@ struct NumberedPattern {
 };
 /// One database for all. Null where there are none. Each must have passed check_pattern().
 [[nodiscard]] Expected<HsDatabase> compile_patterns(std::span<const NumberedPattern> patterns);
+
+/// The same, compiled before. Hyperscan trusts the bytes, so somebody must have checked that they are whole.
+[[nodiscard]] Expected<HsDatabase> load_patterns(std::span<const NumberedPattern> patterns, Bytes bytes);
+/// Empty for null.
+[[nodiscard]] Expected<std::vector<std::byte>> save_patterns(const HsDatabase& database);
 
 }  // namespace sluice::rules

@@ -29,7 +29,7 @@ std::vector<std::string> read_list(const YamlMap& map, std::string_view key, std
   return texts;
 }
 
-void add_type(const YAML::Node& node, YamlFile& file, DataTypes& types) {
+void add_type(const YAML::Node& node, bool tried, YamlFile& file, DataTypes& types) {
   const YamlMap map(node, "a type", type_keys, file);
   if (file.failed()) return;
   for (const std::string_view key : {"id", "pattern", "examples"}) {
@@ -57,19 +57,19 @@ void add_type(const YAML::Node& node, YamlFile& file, DataTypes& types) {
     }
   }
   if (file.failed()) return;
-  if (const auto added = types.add(type); !added) file.fail(map.mark(), added.error().message);
+  if (const auto added = types.add(type, tried); !added) file.fail(map.mark(), added.error().message);
 }
 
 }  // namespace
 
 WordLists type_words() { return {{"type", type_keys.known}, {"type.validator", validator_names()}}; }
 
-void add_types(const YAML::Node& node, YamlFile& file, DataTypes& types) {
+void add_types(const YAML::Node& node, bool tried, YamlFile& file, DataTypes& types) {
   if (!node.IsSequence() || node.size() == 0) {
     return file.fail(node.Mark(), fmt::format("expected a list of types, found {}", describe(node)));
   }
   for (const auto& type : node) {
-    add_type(type, file, types);
+    add_type(type, tried, file, types);
     if (file.failed()) return;
   }
 }

@@ -5,6 +5,7 @@
 
 namespace sluice::rules {
 
-void add_types(const YAML::Node& node, YamlFile& file, DataTypes& types);
+/// `tried`: their expressions and examples were, in an earlier compile of the same text.
+void add_types(const YAML::Node& node, bool tried, YamlFile& file, DataTypes& types);
 
 }  // namespace sluice::rules

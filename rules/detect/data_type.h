@@ -132,8 +132,9 @@ class DataTypes {
   [[nodiscard]] TypeSet all() const;
 
   /// Refuses, with a sentence: an id that is taken, an expression that Hyperscan rejects or that matches
-  /// nothing at all, an unknown validator, an example that is not found, a negative that is.
-  Expected<DataType> add(const UserType& type);
+  /// nothing at all, an unknown validator, an example that is not found, a negative that is. `tried`: the expression
+  /// and what it finds were judged before; only the rest is.
+  Expected<DataType> add(const UserType& type, bool tried = false);
 
  private:
   struct Owned;

@@ -69,6 +69,7 @@ Expected<std::shared_ptr<const Detectors>> Detectors::load(DataTypes types, cons
   for (const TriggerBlob& blob : blobs) {
     auto database = load_triggers(made->types_, blob);
     if (!database) return std::unexpected(database.error());
+    if (covered.intersects(database->set)) return fail("expected each data type in one group of detectors, found one in two");
     covered |= database->set;
     made->databases_.push_back(std::move(*database));
   }

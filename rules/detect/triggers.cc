@@ -21,6 +21,16 @@ bool has_trigger(const DataTypeSpec& spec) { return spec.engine == Engine::Trigg
 
 Mark mark_of(const DataTypeSpec& spec) { return spec.engine == Engine::Trigger ? spec.trigger->mark : Mark::Anywhere; }
 
+struct Expression {
+  std::string_view text;
+  unsigned flags = HS_FLAG_DOTALL;
+};
+
+Expression expression_of(const DataTypeSpec& spec) {
+  if (spec.engine == Engine::Pattern) return {spec.shape, HS_FLAG_DOTALL | HS_FLAG_SOM_LEFTMOST};
+  return {spec.trigger->expression, HS_FLAG_DOTALL | (spec.trigger->any_case ? HS_FLAG_CASELESS : 0U)};
+}
+
 Expected<TriggerDatabase> compile(const DataTypes& types, std::vector<DataType> group) {
   std::vector<std::string> texts;
   std::vector<unsigned> flags;
@@ -33,9 +43,9 @@ Expected<TriggerDatabase> compile(const DataTypes& types, std::vector<DataType> 
     made.patterns = pattern;
     made.set.add(type);
     made.marks.add(mark_of(spec));
-    texts.emplace_back(pattern ? spec.shape : spec.trigger->expression);
-    const bool any_case = !pattern && spec.trigger->any_case;
-    flags.push_back(HS_FLAG_DOTALL | (pattern ? HS_FLAG_SOM_LEFTMOST : 0U) | (any_case ? HS_FLAG_CASELESS : 0U));
+    const Expression expression = expression_of(spec);
+    texts.emplace_back(expression.text);
+    flags.push_back(expression.flags);
     ids.push_back(static_cast<unsigned>(type));
   }
   std::vector<const char*> expressions;
@@ -257,6 +267,7 @@ Expected<TriggerDatabase> load_triggers(const DataTypes& types, const TriggerBlo
     const bool pattern = types.spec(type).engine == Engine::Pattern;
     if (!made.set.empty() && pattern != made.patterns) return fail("expected detectors of one kind in a group, found two");
     made.patterns = pattern;
+    if (made.set.has(type)) return fail("expected each data type once, found " + std::string(types.spec(type).id) + " twice");
     made.set.add(type);
     made.marks.add(mark_of(types.spec(type)));
   }
@@ -279,6 +290,18 @@ Expected<TriggerBlob> save_triggers(const TriggerDatabase& database) {
   const std::unique_ptr<char, void (*)(void*)> owner(bytes, std::free);
   const auto* first = reinterpret_cast<const std::byte*>(bytes);
   return TriggerBlob{database.types, {first, first + size}};
+}
+
+void add_expressions(const DataTypes& types, const TypeSet& used, ByteWriter& out) {
+  used.each([&](DataType type) {
+    const DataTypeSpec& spec = types.spec(type);
+    if (!has_trigger(spec)) return;
+    const Expression expression = expression_of(spec);
+    out.u32(static_cast<uint32_t>(type));
+    out.u32(expression.flags);
+    out.u32(static_cast<uint32_t>(expression.text.size()));
+    out.text(expression.text);
+  });
 }
 
 }  // namespace sluice::rules

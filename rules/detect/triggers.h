@@ -46,8 +46,11 @@ struct Grouping {
 /// Groups and compiles the triggers of `used`. Fails with what Hyperscan says.
 [[nodiscard]] Expected<Grouping> group_triggers(const DataTypes& types, const TypeSet& used, const GroupingOptions& options);
 
-/// Refuses what Hyperscan refuses, and types that are not in `types` or have no trigger.
+/// Refuses what Hyperscan refuses, and types that are not in `types`, have no trigger, or stand there twice.
 [[nodiscard]] Expected<TriggerDatabase> load_triggers(const DataTypes& types, const TriggerBlob& blob);
 [[nodiscard]] Expected<TriggerBlob> save_triggers(const TriggerDatabase& database);
+
+/// Appends what the databases of `used` are compiled from: with equal bytes, a TriggerBlob of one is one of the other.
+void add_expressions(const DataTypes& types, const TypeSet& used, ByteWriter& out);
 
 }  // namespace sluice::rules

@@ -99,6 +99,7 @@ struct Rule {
 struct CompiledRuleSet {
   uint64_t generation = 0;
   Digest hash{};
+  Digest expressions{};        ///< Of all that its Hyperscan databases are compiled from.
   std::vector<Rule> rules;     ///< In the order of the sources.
   /// By PatternText; null: no rule has one. Expression ids are indexes into `rules`.
   std::array<HsDatabase, pattern_text_count> patterns;

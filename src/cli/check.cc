@@ -117,11 +117,7 @@ int check(const CheckOptions& o) {
   if (o.skip_files) return report(o, {}, warnings);
   warn_of_keys(*settings, warnings);
   std::vector<std::string> rule_warnings;
-  auto mask_keys = read_mask_keys(*settings);
-  if (!mask_keys) return report(o, {mask_keys.error().message}, warnings);
-  const auto sources = read_rules(settings->rule_files);
-  if (!sources) return report(o, {sources.error().message}, warnings);
-  const auto rules = compile_rules(*sources, *settings, std::move(*mask_keys), 1, &rule_warnings);
+  const auto rules = load_rules(*settings, Loading::Checking, 1, &rule_warnings);
   warnings.insert(warnings.end(), rule_warnings.begin(), rule_warnings.end());
   if (!rules) return report(o, lines_of(rules.error().message), warnings);
   warn_of_alerts(o, *settings, **rules, warnings);

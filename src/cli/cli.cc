@@ -4,6 +4,10 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <span>
+#include <string_view>
+
+#include "cli/compile_child.h"
 
 namespace sluice::cli {
 
@@ -32,6 +36,8 @@ void build(CLI::App& app, Invocation& invocation) {
 }
 
 int run(int argc, char** argv) {
+  const std::span arguments(argv, static_cast<size_t>(argc));
+  if (argc > 0 && std::string_view(arguments[0]) == compile_child_name) return run_compile_child(arguments.subspan(1));
   CLI::App app;
   Invocation invocation;
   build(app, invocation);

@@ -219,7 +219,7 @@ Expected<control::CreatedKey> write_all(const Source& source, const Survey& surv
   if (!key) return std::unexpected(key.error());
   const auto settings = control::load_config(paths.config);
   if (!settings) return std::unexpected(settings.error());
-  if (const auto set = load_rules(*settings, 1, nullptr); !set) return std::unexpected(set.error());
+  if (const auto set = load_rules(*settings, Loading::Trial, 1, nullptr); !set) return std::unexpected(set.error());
   return key;
 }
 

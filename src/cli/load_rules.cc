@@ -4,14 +4,53 @@
 
 #include <algorithm>
 
+#include "base/text.h"
+#include "cli/compile_child.h"
 #include "control/files.h"
 
 namespace sluice::cli {
+namespace {
 
-Expected<std::vector<rules::SourceFile>> read_rules(const std::vector<std::string>& paths) {
-  std::vector<rules::SourceFile> sources;
+using rules::Artefact;
+using rules::RuleSet;
+using rules::SourceFile;
+
+constexpr std::string_view how_to_sign = "run sluice rules compile --sign, and load what that writes";
+
+Expected<void> check_signature(const std::vector<SourceFile>& sources, const std::optional<Artefact>& artefact,
+                               const std::string& verify_key_file) {
+  const auto keys = control::read_public_keys(verify_key_file);
+  if (!keys) return std::unexpected(keys.error());
+  const std::string_view path = sources.empty() ? std::string_view("rules") : std::string_view(sources.front().path);
+  if (!artefact) {
+    return fail(fmt::format("{}: expected signed compiled rules, which rules_verify_key asks for, found sources: {}",
+                            printable(path), how_to_sign));
+  }
+  if (!artefact->signed_by) {
+    return fail(fmt::format("{}: expected compiled rules with a signature, which rules_verify_key asks for, found none: {}",
+                            printable(path), how_to_sign));
+  }
+  if (std::ranges::find(*keys, *artefact->signed_by) != keys->end()) return {};
+  return fail(fmt::format("{}: expected a signature of a key in {}, found one of key {}: sign with another key, or add this one",
+                          printable(path), verify_key_file, key_id(*artefact->signed_by)));
+}
+
+std::string foreign_warning(const std::string& path, const rules::ArtefactStamp& stamp) {
+  const rules::ArtefactStamp here = rules::stamp_here();
+  return fmt::format("{}: compiled by sluice {} with Hyperscan {} for processor features {:#x}, and here are sluice {}, Hyperscan "
+                     "{} and {:#x}: compiled again from the sources in it, which takes longer",
+                     path, printable(stamp.sluice), printable(stamp.hyperscan), stamp.cpu_features, here.sluice, here.hyperscan,
+                     here.cpu_features);
+}
+
+}  // namespace
+
+Expected<std::vector<SourceFile>> read_rules(const std::vector<std::string>& paths) {
+  std::vector<SourceFile> sources;
   for (const std::string& path : paths) {
-    auto text = control::read_file(path, rules::source_size_max);
+    const bool compiled = rules::is_artefact(control::read_beginning(path, rules::artefact_magic.size()));
+    const size_t size_max = compiled ? rules::artefact_size_max : rules::source_size_max;
+    auto text = control::read_file(path, size_max);
     if (!text) return std::unexpected(text.error());
     sources.push_back({path, std::move(*text)});
   }
@@ -50,21 +89,57 @@ bool same_mask_keys(const rules::MaskKeys& a, const rules::MaskKeys& b) {
   });
 }
 
-Expected<std::shared_ptr<const rules::RuleSet>> compile_rules(const std::vector<rules::SourceFile>& sources,
-                                                              const Settings& settings, rules::MaskKeys mask_keys,
-                                                              uint64_t generation, std::vector<std::string>* warnings) {
+Expected<std::optional<Artefact>> artefact_of(const std::vector<SourceFile>& sources) {
+  const auto compiled = [](const SourceFile& s) { return rules::is_artefact(s.text); };
+  const auto at = std::ranges::find_if(sources, compiled);
+  if (at == sources.end()) return std::nullopt;
+  if (sources.size() > 1) {
+    return fail(fmt::format("{}: expected compiled rules alone, found {} other files beside them: compile all of them into one",
+                            printable(at->path), sources.size() - 1));
+  }
+  auto artefact = rules::read_artefact(as_bytes(at->text));
+  if (!artefact) return fail(fmt::format("{}: {}", printable(at->path), artefact.error().message));
+  return std::move(*artefact);
+}
+
+rules::CompileContext context_of(const Settings& settings, rules::MaskKeys mask_keys) {
   rules::CompileContext context;
   context.mask_keys = std::move(mask_keys);
   for (const TargetSettings& t : settings.targets) context.targets.push_back(t.name);
   context.any_target = settings.targets.empty();
-  return rules::compile(sources, context, generation, warnings);
+  return context;
 }
 
-Expected<std::shared_ptr<const rules::RuleSet>> load_rules(const Settings& settings, uint64_t generation,
-                                                           std::vector<std::string>* warnings) {
+Expected<std::shared_ptr<const RuleSet>> compile_rules(const std::vector<SourceFile>& sources, const Settings& settings,
+                                                       Loading loading, rules::MaskKeys mask_keys, uint64_t generation,
+                                                       std::vector<std::string>* warnings) {
+  const auto artefact = artefact_of(sources);
+  if (!artefact) return std::unexpected(artefact.error());
+  if (loading != Loading::Trial && !settings.rules_verify_key_file.empty()) {
+    const auto good = check_signature(sources, *artefact, settings.rules_verify_key_file);
+    if (!good) return std::unexpected(good.error());
+  }
+  rules::CompileContext context = context_of(settings, std::move(mask_keys));
+  if (*artefact) {
+    auto set = rules::load_artefact(**artefact, context, generation, warnings);
+    if (!set || *set != nullptr) return set;
+    if (warnings != nullptr) warnings->push_back(foreign_warning(sources.front().path, (*artefact)->stamp));
+  }
+  const std::vector<SourceFile>& texts = *artefact ? (*artefact)->sources : sources;
+  if (loading != Loading::Serving) return rules::compile(texts, context, generation, warnings);
+  const auto made = compile_in_child(texts, context, settings.compile_limits);
+  if (!made) return std::unexpected(made.error());
+  context.stored = &*made;
+  return rules::compile(texts, context, generation, warnings);
+}
+
+Expected<std::shared_ptr<const RuleSet>> load_rules(const Settings& settings, Loading loading, uint64_t generation,
+                                                    std::vector<std::string>* warnings) {
   auto sources = read_rules(settings.rule_files);
   if (!sources) return std::unexpected(sources.error());
-  return compile_rules(*sources, settings, stand_in_mask_keys(settings), generation, warnings);
+  Expected<rules::MaskKeys> mask_keys = loading == Loading::Trial ? stand_in_mask_keys(settings) : read_mask_keys(settings);
+  if (!mask_keys) return std::unexpected(mask_keys.error());
+  return compile_rules(*sources, settings, loading, std::move(*mask_keys), generation, warnings);
 }
 
 }  // namespace sluice::cli

@@ -1,4 +1,4 @@
-// From rule files to the compiled set.
+// From rule files, or one compiled file, to the set that runs.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -7,13 +7,21 @@
 
 #include "base/error.h"
 #include "model/settings.h"
+#include "rules/compile/artefact.h"
 #include "rules/compile/compile.h"
 #include "rules/mask/hash.h"
 #include "rules/ruleset/ruleset.h"
 
 namespace sluice::cli {
 
-/// The text of every file, as it is now. The error names the file.
+/// What rules are loaded for.
+enum class Loading : uint8_t {
+  Serving,   ///< They will run: signed where the settings want that, and compiled in a process of its own under limits.
+  Checking,  ///< A command asks whether they could: signed the same way, compiled in the command's own process.
+  Trial,     ///< A command looks at them: signed or not, compiled in the command's own process.
+};
+
+/// The bytes of every file, as they are now. The error names the file.
 [[nodiscard]] Expected<std::vector<rules::SourceFile>> read_rules(const std::vector<std::string>& paths);
 
 /// The keys of `hash`, as their files are now. The error names the file, never what is in it.
@@ -23,13 +31,20 @@ namespace sluice::cli {
 /// The same names and secrets in the same order.
 [[nodiscard]] bool same_mask_keys(const rules::MaskKeys& a, const rules::MaskKeys& b);
 
-/// Errors and warnings are lines `file:line:column: …`.
+/// The compiled file that `sources` are, or nothing where they are rule files. An error where they are both.
+[[nodiscard]] Expected<std::optional<rules::Artefact>> artefact_of(const std::vector<rules::SourceFile>& sources);
+
+/// What rules of these settings may speak of.
+[[nodiscard]] rules::CompileContext context_of(const Settings& settings, rules::MaskKeys mask_keys);
+
+/// Errors and warnings are lines `file:line:column: …`, or `file: …` about a compiled file.
 [[nodiscard]] Expected<std::shared_ptr<const rules::RuleSet>> compile_rules(
-    const std::vector<rules::SourceFile>& sources, const Settings& settings, rules::MaskKeys mask_keys,
+    const std::vector<rules::SourceFile>& sources, const Settings& settings, Loading loading, rules::MaskKeys mask_keys,
     uint64_t generation, std::vector<std::string>* warnings);
 
-/// For trying: the files the settings name, and stand-ins for keys.
-[[nodiscard]] Expected<std::shared_ptr<const rules::RuleSet>> load_rules(const Settings& settings, uint64_t generation,
+/// Reads and compiles the files the settings name; for a trial with stand-ins for keys.
+[[nodiscard]] Expected<std::shared_ptr<const rules::RuleSet>> load_rules(const Settings& settings, Loading loading,
+                                                                         uint64_t generation,
                                                                          std::vector<std::string>* warnings);
 
 }  // namespace sluice::cli

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <climits>
 #include <ctime>
 #include <filesystem>
@@ -184,11 +185,15 @@ Expected<PushResult> Reloader::compile_and_publish(std::vector<rules::SourceFile
   const SettingsPtr context = change.settings ? change.settings : settings();
   auto keys = read_mask_keys(*context);
   if (!keys) return std::unexpected(keys.error());
-  auto set = compile_rules(sources, *context, *keys, current_.set->generation() + 1, &warnings);
+  const auto began = std::chrono::steady_clock::now();
+  auto set = compile_rules(sources, *context, Loading::Serving, *keys, current_.set->generation() + 1, &warnings);
   if (!set) return std::unexpected(set.error());
   change.rules = *set;
-  return publish({std::move(sources), std::move(*keys), std::move(*set), std::move(origin)}, std::move(change),
-                 std::move(warnings));
+  const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
+  auto done = publish({std::move(sources), std::move(*keys), std::move(*set), std::move(origin)}, std::move(change),
+                      std::move(warnings));
+  if (done) done->load_ms = took.count();
+  return done;
 }
 
 Expected<PushResult> Reloader::publish(LoadedRules next, PolicyChange change, std::vector<std::string> warnings) {
@@ -196,6 +201,7 @@ Expected<PushResult> Reloader::publish(LoadedRules next, PolicyChange change, st
                     .hash = hex_encode(next.set->hash()),
                     .rules = next.set->rule_count(),
                     .warnings = std::move(warnings),
+                    .load_ms = 0,
                     .taken = {}};
   {
     const std::lock_guard lock(publishing_);
@@ -289,7 +295,7 @@ void Reloader::reload_configuration() {
   Expected<PushResult> done;
   if (other_files) {
     done = compile_and_publish(*sources, "configuration", std::move(change));
-  } else if (other_names) {
+  } else if (other_names || next->rules_verify_key_file != running->rules_verify_key_file) {
     // The same rules, held against the targets and keys there are now.
     done = compile_and_publish(current_.sources, current_.origin, std::move(change));
   } else {

@@ -43,6 +43,7 @@ struct PushResult {
   std::string hash;
   uint64_t rules = 0;
   std::vector<std::string> warnings;
+  double load_ms = 0;  ///< Compiling or reading what was compiled.
   PolicyTaken taken;
 };
 

@@ -14,6 +14,8 @@ void add_rules(CLI::App& app, Invocation& invocation) {
   add_rules_diff(*rules, invocation);
   add_rules_replay(*rules, invocation);
   add_rules_bench(*rules, invocation);
+  add_rules_compile(*rules, invocation);
+  add_rules_show(*rules, invocation);
   add_rules_push(*rules, invocation);
 }
 

@@ -25,6 +25,7 @@ AdminResponse told(const Expected<PushResult>& result) {
                    {"hash", result->hash},
                    {"rules", result->rules},
                    {"warnings", result->warnings},
+                   {"load_ms", result->load_ms},
                    {"last_lane_ms", nullptr},
                    {"cancelled", result->taken.cancelled}};
   if (result->taken.last_lane_ms) out["last_lane_ms"] = *result->taken.last_lane_ms;
@@ -43,8 +44,21 @@ bool has_only(const json& document, std::initializer_list<std::string_view> name
 
 bool revokes(const json& document) { return document.contains("revoke") && document["revoke"] == true; }
 
-bool is_source(const json& item) {
-  return has_only(item, {"path", "text"}) && item.size() == 2 && item["path"].is_string() && item["text"].is_string();
+/// A rule file is text; a compiled one is not, and comes as base64.
+std::optional<rules::SourceFile> source_of(const json& item) {
+  if (!has_only(item, {"path", "text", "base64"}) || item.size() != 2 || !item.contains("path")) return std::nullopt;
+  const bool is_text = item.contains("text");
+  const json& content = item[is_text ? "text" : "base64"];
+  if (!item["path"].is_string() || !content.is_string()) return std::nullopt;
+  rules::SourceFile out{item["path"].get<std::string>(), {}};
+  if (is_text) {
+    out.text = content.get<std::string>();
+    return out;
+  }
+  std::vector<std::byte> bytes;
+  if (!base64_decode(content.get_ref<const std::string&>(), bytes)) return std::nullopt;
+  out.text = as_text(bytes);
+  return out;
 }
 
 AdminResponse push(Reloader& reloader, const json& document) {
@@ -53,10 +67,11 @@ AdminResponse push(Reloader& reloader, const json& document) {
     return refused(400, "expected {\"sources\": [{\"path\": …, \"text\": …}], \"revoke\": true or false}");
   std::vector<rules::SourceFile> sources;
   for (const json& item : document["sources"]) {
-    if (!is_source(item)) return refused(400, "expected a path and a text in each of sources");
-    sources.push_back({item["path"].get<std::string>(), item["text"].get<std::string>()});
-    if (sources.back().text.size() > rules::source_size_max)
-      return refused(413, sources.back().path + ": is larger than a rule file may be");
+    auto source = source_of(item);
+    if (!source) return refused(400, "expected a path, and a text or base64, in each of sources");
+    if (source->text.size() > rules::source_size_max && !rules::is_artefact(source->text))
+      return refused(413, source->path + ": is larger than a rule file may be");
+    sources.push_back(std::move(*source));
   }
   return told(reloader.push(std::move(sources), revokes(document)));
 }

@@ -57,6 +57,7 @@ int print_answer(const PushOptions& o, const Expected<HttpAnswer>& answer) {
     const json ms = document.value("last_lane_ms", json());
     fmt::print("generation {}: {} rules, {}\n", document.at("generation").get<uint64_t>(),
                document.at("rules").get<uint64_t>(), printable(document.at("hash").get<std::string>()));
+    fmt::print("loaded in {:.1f} ms; ", document.at("load_ms").get<double>());
     if (ms.is_number()) {
       fmt::print("every lane took it within {:.1f} ms\n", ms.get<double>());
     } else {
@@ -81,7 +82,13 @@ int push(const PushOptions& o) {
   const auto sources = sources_of(o, settings);
   if (!sources) return complain(BadConfig, sources.error().message);
   json body{{"sources", json::array()}, {"revoke", o.revoke}};
-  for (const rules::SourceFile& s : *sources) body["sources"].push_back({{"path", s.path}, {"text", s.text}});
+  for (const rules::SourceFile& s : *sources) {
+    if (rules::is_artefact(s.text)) {
+      body["sources"].push_back({{"path", s.path}, {"base64", base64_encode(as_bytes(s.text))}});
+    } else {
+      body["sources"].push_back({{"path", s.path}, {"text", s.text}});
+    }
+  }
   std::string text;
   try {
     text = body.dump();
@@ -110,7 +117,7 @@ void add_common(CLI::App& command, const std::shared_ptr<PushOptions>& o) {
 void add_rules_push(CLI::App& rules, Invocation& invocation) {
   CLI::App* push_command = rules.add_subcommand("push", "Load rules into a running sluice.");
   const auto o = std::make_shared<PushOptions>();
-  push_command->add_option("paths", o->paths, "Rule files or folders; those of the configuration when absent.");
+  push_command->add_option("paths", o->paths, "Rule files or folders, or a compiled file; those of the configuration when absent.");
   add_common(*push_command, o);
   push_command->callback([&invocation, o] {
     if (o->config.empty() && o->socket.empty()) throw CLI::RequiredError("-c or --socket");

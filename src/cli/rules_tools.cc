@@ -34,9 +34,8 @@ Expected<std::vector<std::string>> expand(const std::vector<std::string>& paths)
 
 }  // namespace
 
-Expected<TriedRules> load_rules_from(const std::string& config, const std::vector<std::string>& paths,
-                                      uint64_t generation) {
-  TriedRules loaded;
+Expected<FoundRules> find_rules(const std::string& config, const std::vector<std::string>& paths) {
+  FoundRules loaded;
   if (!config.empty()) {
     // What else the configuration names need not be readable for who tries rules.
     auto settings = control::load_config(config, {.check_files = false});
@@ -46,10 +45,19 @@ Expected<TriedRules> load_rules_from(const std::string& config, const std::vecto
   auto files = expand(paths.empty() ? loaded.settings.rule_files : paths);
   if (!files) return std::unexpected(files.error());
   loaded.settings.rule_files = std::move(*files);
-  auto set = load_rules(loaded.settings, generation, nullptr);
-  if (!set) return std::unexpected(set.error());
-  loaded.set = std::move(*set);
+  auto sources = read_rules(loaded.settings.rule_files);
+  if (!sources) return std::unexpected(sources.error());
+  loaded.sources = std::move(*sources);
   return loaded;
+}
+
+Expected<TriedRules> load_rules_from(const std::string& config, const std::vector<std::string>& paths,
+                                      uint64_t generation) {
+  auto found = find_rules(config, paths);
+  if (!found) return std::unexpected(found.error());
+  auto set = compile_rules(found->sources, found->settings, Loading::Trial, stand_in_mask_keys(found->settings), generation, nullptr);
+  if (!set) return std::unexpected(set.error());
+  return TriedRules{std::move(found->settings), std::move(*set)};
 }
 
 void add_caller_options(CLI::App& command, CallerOptions& options) {

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "model/principal.h"
 #include "model/settings.h"
+#include "rules/compile/compile.h"
 #include "rules/ruleset/ruleset.h"
 
 namespace CLI {
@@ -25,12 +26,22 @@ void add_rules_diff(CLI::App& rules, Invocation& invocation);
 void add_rules_replay(CLI::App& rules, Invocation& invocation);
 void add_rules_bench(CLI::App& rules, Invocation& invocation);
 void add_rules_push(CLI::App& rules, Invocation& invocation);
+void add_rules_compile(CLI::App& rules, Invocation& invocation);
+void add_rules_show(CLI::App& rules, Invocation& invocation);
 
 /// A rule set, and the targets it was compiled for.
 struct TriedRules {
   Settings settings;  ///< Without a configuration: no targets, so rules may name any.
   std::shared_ptr<const rules::RuleSet> set;
 };
+
+/// The files of a rule set, read.
+struct FoundRules {
+  Settings settings;  ///< Without a configuration: no targets, so rules may name any.
+  std::vector<rules::SourceFile> sources;
+};
+/// Of load_rules_from(), before compiling.
+[[nodiscard]] Expected<FoundRules> find_rules(const std::string& config, const std::vector<std::string>& paths);
 
 /// The rules of `paths` (files, and folders of them) or, where that is empty, those that the configuration
 /// names. Either may be empty, not both. `generation` tells two sets of one command apart.

@@ -46,7 +46,7 @@ int Service::start() {
   if (!sources) return complain(BadConfig, sources.error().message);
   auto mask_keys = read_mask_keys(*settings_);
   if (!mask_keys) return complain(BadConfig, mask_keys.error().message);
-  auto rules = compile_rules(*sources, *settings_, *mask_keys, 1, &warnings);
+  auto rules = compile_rules(*sources, *settings_, Loading::Serving, *mask_keys, 1, &warnings);
   if (!rules) return complain(BadConfig, rules.error().message);
   with.rules = {std::move(*sources), std::move(*mask_keys), *rules, "configuration"};
   for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});

@@ -61,6 +61,7 @@ class Loader {
   void read_logging(const YamlNode& node);
   void read_rules(MapReader& top);
   void read_mask_key(const YamlNode& node);
+  void read_compile(const YamlNode& node);
   void add_rules(const YamlNode& node, const std::string& path);
   void check_references();
   void check_credentials(const YamlNode& node, const TargetSettings& target);
@@ -354,6 +355,12 @@ void Loader::read_mask_key(const YamlNode& node) {
   out_.mask_keys.push_back(std::move(key));
 }
 
+void Loader::read_compile(const YamlNode& node) {
+  MapReader map(context_, node, "compile");
+  map.size("memory", out_.compile_limits.memory, 128U << 20, 3U << 30);
+  map.duration_ms("time", out_.compile_limits.time_ms, 1000, 30'000);
+}
+
 void Loader::check_references() {
   const auto repeated = [&](const std::vector<const YamlNode*>& nodes, std::string_view what) {
     std::vector<std::string_view> seen;
@@ -396,6 +403,12 @@ Settings Loader::load(const YamlNode& root) {
   }
   read_rules(top);
   for (const YamlNode& item : top.list("mask_keys", mask_keys_max)) read_mask_key(item);
+  const YamlNode* verify_key = top.file("rules_verify_key", out_.rules_verify_key_file);
+  if (verify_key != nullptr && options_.check_files) {
+    const auto keys = read_public_keys(out_.rules_verify_key_file);
+    if (!keys) check_file(*verify_key, keys.error().message);
+  }
+  if (const YamlNode* compile = top.find("compile")) read_compile(*compile);
   if (const YamlNode* audit = top.find("audit")) read_audit(*audit);
   if (const YamlNode* admin = top.find("admin")) read_admin(*admin);
   if (const YamlNode* logging = top.find("logging")) read_logging(*logging);

@@ -79,6 +79,14 @@ Expected<std::string> read_file(const std::string& path, size_t size_max) {
   return read_checked(path, size_max, false);
 }
 
+std::string read_beginning(const std::string& path, size_t size) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+  std::string out(size, '\0');
+  const ssize_t n = file.value < 0 ? -1 : ::read(file.value, out.data(), out.size());
+  out.resize(n < 0 ? 0 : static_cast<size_t>(n));
+  return out;
+}
+
 Expected<std::string> read_private_file(const std::string& path, size_t size_max) {
   return read_checked(path, size_max, true);
 }
@@ -98,6 +106,14 @@ Expected<std::vector<std::string>> rule_files(const std::string& path) {
   if (error) return fail(fmt::format("{}: {}", path, error.message()));
   std::ranges::sort(found);
   return found;
+}
+
+Expected<std::vector<PublicKey>> read_public_keys(const std::string& path) {
+  const auto text = read_file(path, key_file_size_max);
+  if (!text) return std::unexpected(text.error());
+  auto keys = parse_public_pem(*text);
+  if (!keys) return fail(fmt::format("{}: {}", path, keys.error().message));
+  return keys;
 }
 
 std::optional<std::string> check_private_file(const std::string& path) {

@@ -7,11 +7,15 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/signature.h"
 
 namespace sluice::control {
 
 /// The whole file; an error when it cannot be read or is larger than `size_max` bytes.
 [[nodiscard]] Expected<std::string> read_file(const std::string& path, size_t size_max);
+
+/// At most `size` bytes from its beginning; empty where it cannot be read.
+[[nodiscard]] std::string read_beginning(const std::string& path, size_t size);
 
 /// Like read_file, and refused when group or others may read or write it.
 [[nodiscard]] Expected<std::string> read_private_file(const std::string& path, size_t size_max);
@@ -23,6 +27,9 @@ inline constexpr std::string_view rule_tests_ending = ".test.yaml";
 /// The path itself where it is a file; the *.yaml in it, by name, but *.test.yaml, where it is a folder. More than
 /// rule_files_max may come back by one.
 [[nodiscard]] Expected<std::vector<std::string>> rule_files(const std::string& path);
+
+/// Public keys of Ed25519, PEM. The error names the file.
+[[nodiscard]] Expected<std::vector<PublicKey>> read_public_keys(const std::string& path);
 
 /// Each nullopt: good; else the sentence that says what is not.
 [[nodiscard]] std::optional<std::string> check_private_file(const std::string& path);

@@ -101,6 +101,13 @@ struct AuditSettings {
   bool operator==(const AuditSettings&) const = default;
 };
 
+/// What compiling rules may take: a process of its own is stopped at the first of them.
+struct CompileLimits {
+  uint32_t memory = 1U << 30;    ///< Address space.
+  uint32_t time_ms = 20'000;     ///< Of the processor; rounded up to seconds.
+  bool operator==(const CompileLimits&) const = default;
+};
+
 struct Settings {
   std::vector<ListenerSettings> listeners;
   IdentitySettings identity;
@@ -108,6 +115,8 @@ struct Settings {
   std::vector<std::string> rule_files;    ///< Files, in the order they are read.
   std::vector<std::string> rule_folders;  ///< Folders that some of them were found in.
   std::vector<MaskKeySettings> mask_keys;
+  std::string rules_verify_key_file;      ///< Public keys of who may sign rules; empty: nobody need.
+  CompileLimits compile_limits;
   AuditSettings audit;
   std::string admin_host = "127.0.0.1";
   uint16_t admin_port = 0;              ///< 0: no admin listener.

@@ -11,6 +11,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "cli/compile_child.h"
 #include "cli/completion.h"
 #include "control/admin.h"
 #include "control/keys.h"
@@ -233,3 +234,10 @@ TEST_F(CommandLine, the_bash_completion_is_a_script_bash_reads) {
 
 }  // namespace
 }  // namespace sluice::cli
+
+// `serve` starts the program it is again to compile rules, and here that is this one.
+int main(int argc, char** argv) {
+  if (argc > 0 && argv[0] == sluice::cli::compile_child_name) return sluice::cli::run(argc, argv);
+  testing::InitGoogleTest(&argc, argv);
+  return RUN_ALL_TESTS();
+}

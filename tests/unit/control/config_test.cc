@@ -149,8 +149,8 @@ const ErrorCase error_cases[] = {
     {"two documents", with("---\nlanes: 1\n"), "4:1: expected one document, found another (---)"},
     {"a typo", with("lane: 1\n"), "3:1: expected a key of the configuration, found \"lane\" (did you mean \"lanes\"?)"},
     {"nothing like it", with("zzz: 1\n"),
-     "3:1: expected a key of the configuration, found \"zzz\" (known: listeners, identity, targets, rules, mask_keys, audit, "
-     "admin, lanes, logging, handshake_timeout, drain_timeout)"},
+     "3:1: expected a key of the configuration, found \"zzz\" (known: listeners, identity, targets, rules, "
+     "rules_verify_key, compile, mask_keys, audit, admin, lanes, logging, handshake_timeout, drain_timeout)"},
     {"the same key twice", with("lanes: 1\nlanes: 2\n"), "4:1: expected each key once, found \"lanes\" again"},
     {"oidc is not there yet", with("identity: {oidc: []}\n"),
      "3:12: expected a key of identity, found \"oidc\" (not available in this version: use access_keys or "
