@@ -24,19 +24,27 @@ int hexadecimal(char c) {
 // Up to `digits_max` digits at `at`, which moves behind them.
 char number_escape(std::string_view raw, size_t& at, size_t digits_max, int base, int (*digit)(char)) {
   int value = 0;
-  for (size_t n = 0; n < digits_max && at < raw.size() && digit(raw[at]) >= 0; ++n, ++at) value = value * base + digit(raw[at]);
+  for (size_t n = 0; n < digits_max && at < raw.size() && digit(raw[at]) >= 0; ++n, ++at)
+    value = value * base + digit(raw[at]);
   return static_cast<char>(value & 0xFF);
 }
 
 char letter_escape(char c) {
   switch (c) {
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'v': return '\v';
-    default: return c;
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'v':
+      return '\v';
+    default:
+      return c;
   }
 }
 
@@ -76,7 +84,8 @@ bool split_plain(std::string_view row, char delimiter, std::array<char, 2> speci
   size_t at = 0;
   for (; row.size() - at >= block_size; at += block_size) {
     const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(row.data() + at));
-    found = _mm_or_si128(found, _mm_or_si128(_mm_cmpeq_epi8(bytes, first_special), _mm_cmpeq_epi8(bytes, second_special)));
+    found =
+        _mm_or_si128(found, _mm_or_si128(_mm_cmpeq_epi8(bytes, first_special), _mm_cmpeq_epi8(bytes, second_special)));
     auto here = static_cast<uint32_t>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, ends)));
     for (; here != 0; here &= here - 1) add(at + static_cast<size_t>(std::countr_zero(here)));
   }
@@ -130,7 +139,8 @@ bool split_text(std::string_view row, const CopyOut& format, std::vector<CopyCel
 }
 
 // `row` begins behind the opening quote. Leaves it at what follows the closing one. False: there is none.
-bool take_quoted(std::string_view& row, const CopyOut& format, std::vector<CopyCell>& cells, std::vector<char>& decoded) {
+bool take_quoted(std::string_view& row, const CopyOut& format, std::vector<CopyCell>& cells,
+                 std::vector<char>& decoded) {
   const char* const opening = row.data() - 1;
   const auto special = [&](char c) { return c == format.quote || c == format.escape; };
   const auto is_escape = [&](size_t at) {
@@ -140,20 +150,24 @@ bool take_quoted(std::string_view& row, const CopyOut& format, std::vector<CopyC
   size_t copied = 0;
   bool escaped = false;
   const auto next_special = [&](size_t from) {
-    const size_t quote = row.find(format.quote, from);
-    return format.quote == format.escape ? quote : std::min(quote, row.substr(0, quote).find(format.escape, from));
+    if (format.quote == format.escape) return row.find(format.quote, from);
+    while (from < row.size() && !special(row[from])) ++from;
+    return from;
   };
   for (size_t i = next_special(0); i < row.size(); i = next_special(i + 1)) {
     if (is_escape(i)) {
-      decoded.insert(decoded.end(), row.begin() + static_cast<ptrdiff_t>(copied), row.begin() + static_cast<ptrdiff_t>(i));
+      decoded.insert(decoded.end(), row.begin() + static_cast<ptrdiff_t>(copied),
+                     row.begin() + static_cast<ptrdiff_t>(i));
       copied = ++i;  // What is escaped goes with what follows it.
       escaped = true;
     } else if (row[i] == format.quote) {
       if (escaped) {
-        decoded.insert(decoded.end(), row.begin() + static_cast<ptrdiff_t>(copied), row.begin() + static_cast<ptrdiff_t>(i));
+        decoded.insert(decoded.end(), row.begin() + static_cast<ptrdiff_t>(copied),
+                       row.begin() + static_cast<ptrdiff_t>(i));
       }
       const std::string_view raw(opening, i + 2);
-      const std::string_view value = escaped ? std::string_view(decoded.data() + begin, decoded.size() - begin) : row.substr(0, i);
+      const std::string_view value =
+          escaped ? std::string_view(decoded.data() + begin, decoded.size() - begin) : row.substr(0, i);
       cells.push_back({raw, value, false});
       row.remove_prefix(i + 1);
       return true;
@@ -189,13 +203,20 @@ bool split_csv(std::string_view row, const CopyOut& format, std::vector<CopyCell
 
 char escape_letter(char c) {
   switch (c) {
-    case '\b': return 'b';
-    case '\f': return 'f';
-    case '\n': return 'n';
-    case '\r': return 'r';
-    case '\t': return 't';
-    case '\v': return 'v';
-    default: return '\0';
+    case '\b':
+      return 'b';
+    case '\f':
+      return 'f';
+    case '\n':
+      return 'n';
+    case '\r':
+      return 'r';
+    case '\t':
+      return 't';
+    case '\v':
+      return 'v';
+    default:
+      return '\0';
   }
 }
 
@@ -219,7 +240,8 @@ void append_csv_value(std::string_view value, const CopyOut& format, std::vector
 
 }  // namespace
 
-bool split_copy_row(std::string_view message, const CopyOut& format, std::vector<CopyCell>& cells, std::vector<char>& decoded) {
+bool split_copy_row(std::string_view message, const CopyOut& format, std::vector<CopyCell>& cells,
+                    std::vector<char>& decoded) {
   SLUICE_ASSERT(format.format != CopyOut::Format::Unknown);
   SLUICE_ASSERT(decoded.capacity() - decoded.size() >= message.size());
   cells.clear();

@@ -21,13 +21,22 @@ Decision unmaskable(std::string_view message, std::string_view hint) {
   return {Verdict::Deny, Reason::Unmaskable, {}, message, hint};
 }
 
-// Outputs of these take their names from somewhere else than the text. `count(*)` shows nothing but a count.
-bool names_everything(std::string_view canonical) {
+// Where the names of a query's outputs can come from.
+enum class Names : uint8_t { Text, Relations, Anywhere };
+
+Names names_of_outputs(std::string_view canonical) {
+  const auto last_before = [&](size_t at) { return canonical.substr(0, at).find_last_not_of(' '); };
+  Names names = canonical.contains("table ") ? Names::Relations : Names::Text;
   for (size_t at = canonical.find('*'); at != std::string_view::npos; at = canonical.find('*', at + 1)) {
-    const size_t before = canonical.find_last_not_of(' ', at == 0 ? 0 : at - 1);
-    if (before == std::string_view::npos || canonical[before] != '(') return true;
+    const size_t before = last_before(at);
+    if (before == std::string_view::npos || canonical[before] == '(') continue;  // count(*) is a count.
+    names = Names::Relations;
+    if (canonical[before] != '.') continue;
+    const size_t owner = last_before(before);
+    // The fields of a composite value: its type is no relation of the text.
+    if (owner != std::string_view::npos && canonical[owner] == ')') return Names::Anywhere;
   }
-  return canonical.contains("table ");
+  return names;
 }
 
 }  // namespace
@@ -61,7 +70,7 @@ Decision BoundRules::judge_copies(const Facts& facts, bool masked, const Catalog
 
 // Names of outputs are not on the wire, so every word of the text counts for all of them. What `*` stands for is
 // not in the text: there the columns of all that is read count too.
-TypeSet BoundRules::context_of_query(const Facts& facts, const Catalog* catalog) const {
+TypeSet BoundRules::context_of_copy(const Facts& facts, const CopyOut& copy, const Catalog* catalog) const {
   const Detectors& detectors = *set_->data().detectors;
   const TypeSet all = value_types_ & detectors.contextual();
   if (all.empty()) return {};
@@ -71,8 +80,10 @@ TypeSet BoundRules::context_of_query(const Facts& facts, const Catalog* catalog)
   for (size_t at = 0; at < facts.canonical.size(); at += part_size / 2) {
     types |= detectors.context_of(std::string_view(facts.canonical).substr(at, part_size));
   }
-  if (!names_everything(facts.canonical)) return types & value_types_;
-  if (catalog == nullptr || !facts.functions.empty()) return all;
+  const bool whole_table = !copy.relation.empty() && copy.columns.empty();
+  const Names names = whole_table ? Names::Relations : names_of_outputs(facts.canonical);
+  if (names == Names::Text) return types & value_types_;
+  if (names == Names::Anywhere || catalog == nullptr || !facts.functions.empty()) return all;
   const MaskIndex& index = cached_mask_index(*set_, *catalog);
   for (const RelationUse& use : facts.relations) {
     const auto named = index.by_name.find(use.name);
@@ -90,6 +101,7 @@ TypeSet BoundRules::context_of_query(const Facts& facts, const Catalog* catalog)
 CopyPlan BoundRules::plan_copy(const Facts& facts, const CopyOut& copy, size_t columns, const Catalog* catalog) const {
   const bool tainted = reads_masked(facts, catalog);
   CopyPlan made;
+  TypeSet context = value_types_ & set_->data().detectors->contextual();
   if (const CatalogRelation* relation = catalog == nullptr ? nullptr : copied_relation(copy, *catalog)) {
     ResultShape shape;
     const auto add = [&](const CatalogColumn& column) {
@@ -105,17 +117,19 @@ CopyPlan BoundRules::plan_copy(const Facts& facts, const CopyOut& copy, size_t c
         if (named != relation->columns.end()) add(*named);
       }
     }
-    // The catalog can be a moment behind the server.
+    // Else the catalog is a moment behind the server, and any name could be there.
     if (shape.size() == columns) {
       made.plan = plan(shape, tainted, catalog);
       for (ResultColumn& column : shape) made.names.push_back(std::move(column.name));
       return made;
     }
+  } else {
+    context = context_of_copy(facts, copy, catalog);
   }
   const ColumnPlan null;
   ColumnPlan scanned;
   scanned.action = value_types_.empty() ? CellAction::Pass : CellAction::Scan;
-  scanned.search = search_for(context_of_query(facts, catalog), made.plan);
+  scanned.search = search_for(context, made.plan);
   made.plan.columns.assign(columns, tainted ? null : scanned);
   made.plan.passes_all = columns == 0 || (!tainted && value_types_.empty());
   return made;

@@ -126,10 +126,10 @@ class BoundRules {
   /// by the text that declared or prepared it, so the session remembers (see plan()).
   [[nodiscard]] bool reads_masked(const Facts& facts, const Catalog* catalog) const;
 
-  /// A statement whose masks cannot be carried at all: COPY TO STDOUT of a query that reads a masked relation or
-  /// in a format that is not read, EXPLAIN of a masked relation, pg_stats, a write that takes masked rows elsewhere, ALTER of a masked relation, code of the
-  /// caller's own ...; one that would tell the values of a masked column by comparing it, unless its rule
-  /// says `inference: allow`; one that writes a mask's text back. Allow: nothing against it.
+  /// A statement whose masks cannot be carried at all: COPY TO STDOUT of a query that reads a masked relation or in a format
+  /// that is not read, EXPLAIN of a masked relation, pg_stats, a write that takes masked rows elsewhere, ALTER of a masked
+  /// relation, code of the caller's own ...; one that would tell the values of a masked column by comparing it, unless
+  /// its rule says `inference: allow`; one that writes a mask's text back. Allow: nothing against it.
   [[nodiscard]] Decision judge_masks(const Facts& facts, const Catalog* catalog) const;
 
   /// Some rule by column only alerts: add_alerts() may add some.
@@ -179,7 +179,8 @@ class BoundRules {
   [[nodiscard]] const CatalogRelation* copied_relation(const CopyOut& copy, const Catalog& catalog) const;
   /// Against a text that holds COPY TO STDOUT. `masked`: it reads something under a column mask.
   [[nodiscard]] Decision judge_copies(const Facts& facts, bool masked, const Catalog* catalog) const;
-  [[nodiscard]] TypeSet context_of_query(const Facts& facts, const Catalog* catalog) const;
+  /// For the columns of a COPY that are not known.
+  [[nodiscard]] TypeSet context_of_copy(const Facts& facts, const CopyOut& copy, const Catalog* catalog) const;
 
   static constexpr uint32_t no_rule = UINT32_MAX;
 

@@ -10,7 +10,8 @@ std::string letters_and_digits(std::string_view text) {
   std::string low;
   for (const char c : text) {
     const bool upper = c >= 'A' && c <= 'Z';
-    if (upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) low.push_back(upper ? static_cast<char>(c | 0x20) : c);
+    if (upper || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+      low.push_back(upper ? static_cast<char>(c | 0x20) : c);
   }
   return low;
 }

@@ -72,6 +72,7 @@ void PgSession::release_rules() {
   if (state_ != State::Closing && state_ != State::Over) return;
   pipeline_ = Pipeline();
   query_plan_.reset();
+  leave_copy_out();
   unnamed_portal_.reset();
   portals_.clear();
   rules_.reset();

@@ -101,7 +101,7 @@ size_t PgSession::next_row(size_t offset, pg::Backend type, Bytes& body) {
 template <typename Write>
 bool PgSession::send_rows(std::span<const uint32_t> sizes, Write write) {
   Entry& entry = pipeline_.front();
-  rules::ResultMasker& masker = lane_.masker();
+  const rules::ResultMasker& masker = lane_.masker();
   entry.masked_cells += masker.masked_cells();
   entry.alerted_values += masker.alerted_values();
   lane_.metrics().masked_cells.add(masker.masked_cells());

@@ -308,6 +308,7 @@ PgSession::Answer PgSession::take_description(bool rows, Bytes body) {
 
 PgSession::Answer PgSession::take_completion(std::string_view tag, bool suspended) {
   if (pipeline_.empty()) return server_violation("a completion of nothing");
+  if (server_in_copy_out_) return server_violation("a completion inside COPY");
   Entry& entry = pipeline_.front();
   if (entry.refusal) return server_violation("it ran what can never be valid");
   entry.tag = tag;
@@ -349,6 +350,7 @@ PgSession::Answer PgSession::take_ready(Bytes body) {
   if (pipeline_.empty() || (pipeline_.front().kind != EntryKind::Query && pipeline_.front().kind != EntryKind::Sync)) {
     return server_violation("ReadyForQuery for nothing");
   }
+  if (server_in_copy_out_) return server_violation("ReadyForQuery inside COPY");
   Entry& entry = pipeline_.front();
   const bool ours = entry.injected;
   if (entry.refusal && entry.intent_seq != 0) return server_violation("it ran what can never be valid");

@@ -183,6 +183,8 @@ COPY_ROWS = {
     "a backslash at its end": fake.message("d", MAIL + b"\\\n"),
     "outside COPY": fake.message("c") + fake.message("d", MAIL + b"\n"),
     "a second beginning": COPY_OUT + fake.message("d", MAIL + b"\n"),
+    "a completion before its end": fake.complete("COPY 1") + fake.READY + fake.message("d", MAIL + b"\n"),
+    "ReadyForQuery before its end": fake.READY + fake.message("d", MAIL + b"\n"),
 }
 
 

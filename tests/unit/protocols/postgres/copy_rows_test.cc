@@ -33,7 +33,8 @@ std::optional<Values> split(std::string_view message, const CopyOut& format) {
   decoded.reserve(message.size());
   if (!split_copy_row(message, format, cells, decoded)) return std::nullopt;
   Values values;
-  for (const CopyCell& cell : cells) values.push_back(cell.null ? std::nullopt : std::optional<std::string>(cell.value));
+  for (const CopyCell& cell : cells)
+    values.push_back(cell.null ? std::nullopt : std::optional<std::string>(cell.value));
   return values;
 }
 
@@ -87,7 +88,8 @@ TEST(CopyCsv, quotes_hold_delimiters_line_ends_and_doubled_quotes) {
 }
 
 TEST(CopyCsv, a_message_that_is_no_row_or_more_than_one_is_refused) {
-  for (const std::string_view message : {"", "a", "a,b", "a\nb\n", "\n\n", "\"a\n", "\"a\"b\n", "a\"b\n", "a\"\n", "\"a\n,b\n", "\"a\"\n\"b\"\n"}) {
+  for (const std::string_view message :
+       {"", "a", "a,b", "a\nb\n", "\n\n", "\"a\n", "\"a\"b\n", "a\"b\n", "a\"\n", "\"a\n,b\n", "\"a\"\n\"b\"\n"}) {
     EXPECT_FALSE(split(message, csv_format())) << message;
   }
 }
