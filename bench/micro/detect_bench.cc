@@ -128,8 +128,17 @@ int count_match(unsigned, unsigned long long, unsigned long long, unsigned, void
   return 0;
 }
 
+/// What suits RE2 best: bytes, no captures, and memory enough for its automaton.
+RE2::Options re2_options() {
+  RE2::Options options(RE2::Latin1);
+  options.set_log_errors(false);
+  options.set_never_capture(true);
+  options.set_max_mem(64 << 20);
+  return options;
+}
+
 struct Textbook {
-  Textbook() : set(RE2::Options(RE2::Quiet), RE2::UNANCHORED) {
+  Textbook() : set(re2_options(), RE2::UNANCHORED) {
     types().all().each([&](DataType type) { texts.push_back(textbook(types().spec(type))); });
     std::vector<const char*> expressions;
     std::vector<unsigned> flags(texts.size(), HS_FLAG_DOTALL), ids;

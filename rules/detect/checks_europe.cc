@@ -12,12 +12,13 @@ bool digits(std::string_view value, size_t size) {
 }
 
 // ddmmyy of either century.
-bool is_day_first(std::string_view ddmmyy, int64_t day_offset = 0) {
+bool is_day_first(std::string_view ddmmyy, int64_t day_offset = 0, int64_t month_offset = 0) {
   const int64_t day = number(ddmmyy.substr(0, 2));
   const int64_t month = number(ddmmyy.substr(2, 2));
   const int64_t year = number(ddmmyy.substr(4, 2));
   const int64_t plain = day > day_offset ? day - day_offset : day;
-  return is_date(1900 + year, month, plain) || is_date(2000 + year, month, plain);
+  const int64_t plain_month = month > month_offset ? month - month_offset : month;
+  return is_date(1900 + year, plain_month, plain) || is_date(2000 + year, plain_month, plain);
 }
 
 // The cross sum of each product, as the German numbers take it.
@@ -202,7 +203,7 @@ bool fi_pic(std::string_view value) {
 }
 
 bool no_fnr(std::string_view value) {
-  if (!digits(value, 11) || !is_day_first(value.substr(0, 6), 40)) return false;
+  if (!digits(value, 11) || !is_day_first(value.substr(0, 6), 40, 40)) return false;
   const int first = (11 - weighted<9>(value, {3, 7, 6, 1, 8, 9, 4, 5, 2}) % 11) % 11;
   const int second = (11 - weighted<10>(value, {5, 4, 3, 2, 7, 6, 5, 4, 3, 2}) % 11) % 11;
   return first == value[9] - '0' && second == value[10] - '0';
@@ -241,7 +242,7 @@ bool bg_egn(std::string_view value) {
   if (!digits(value, 10)) return false;
   const int64_t month = number(value.substr(2, 2));
   const int64_t century = month > 40 ? 2000 : month > 20 ? 1800 : 1900;
-  if (!is_date(century + number(value.substr(0, 2)), month % 20, number(value.substr(4, 2)))) return false;
+  if (month > 52 || !is_date(century + number(value.substr(0, 2)), month % 20, number(value.substr(4, 2)))) return false;
   return weighted<9>(value, {2, 4, 8, 5, 10, 9, 7, 3, 6}) % 11 % 10 == value[9] - '0';
 }
 
@@ -258,7 +259,7 @@ bool si_emso(std::string_view value) {
   if (!digits(value, 13)) return false;
   const int64_t year = number(value.substr(4, 3));
   if (!is_date((year > 800 ? 1000 : 2000) + year, number(value.substr(2, 2)), number(value.substr(0, 2)))) return false;
-  return (11 - weighted<12>(value, {7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2}) % 11) % 11 == value[12] - '0';
+  return (11 - weighted<12>(value, {7, 6, 5, 4, 3, 2, 7, 6, 5, 4, 3, 2}) % 11) % 11 % 10 == value[12] - '0';
 }
 
 bool hu_taj(std::string_view value) {

@@ -164,7 +164,7 @@ bool iban(std::string_view value) {
 bool aba_routing(std::string_view value) {
   if (value.size() != 9 || !all_digits(value)) return false;
   const int64_t district = number(value.substr(0, 2));
-  const bool issued = (district >= 1 && district <= 12) || (district >= 21 && district <= 32) ||
+  const bool issued = district <= 12 || (district >= 21 && district <= 32) ||
                       (district >= 61 && district <= 72) || district == 80;
   return issued && weighted<9>(value, {3, 7, 1, 3, 7, 1, 3, 7, 1}) % 10 == 0;
 }
@@ -201,7 +201,15 @@ bool isin(std::string_view value) {
 
 bool lei(std::string_view value) { return value.size() == 20 && mod97_10(value); }
 
-bool siren(std::string_view value) { return (value.size() == 9 || value.size() == 14) && luhn(value); }
+bool siren(std::string_view value) {
+  if (!luhn(value)) {
+    // Branches of La Poste, which has more than Luhn leaves room for.
+    int sum = 0;
+    for (const char c : value) sum += c - '0';
+    return value.size() == 14 && value.starts_with("356000000") && all_digits(value) && sum % 5 == 0;
+  }
+  return value.size() == 9 || (value.size() == 14 && luhn(value.substr(0, 9)));
+}
 
 bool de_vat(std::string_view value) {
   return value.size() == 11 && value.starts_with("DE") && value[2] != '0' && mod11_10(value.substr(2));
@@ -217,7 +225,8 @@ bool it_vat(std::string_view value) {
 bool gb_vat(std::string_view value) {
   if (value.size() != 11 || !value.starts_with("GB") || !all_digits(value.substr(2))) return false;
   const int sum = weighted<7>(value.substr(2), {8, 7, 6, 5, 4, 3, 2}) + static_cast<int>(number(value.substr(9)));
-  return sum > 0 && (sum % 97 == 0 || (sum + 55) % 97 == 0);
+  if (sum % 97 == 0) return sum > 0;
+  return number(value.substr(2, 3)) >= 100 && (sum % 97 == 42 || sum % 97 == 55);  // Issued since 2009.
 }
 
 bool au_abn(std::string_view value) {
@@ -236,9 +245,7 @@ bool pl_nip(std::string_view value) {
 }
 
 bool pt_nif(std::string_view value) {
-  if (value.size() != 9 || !all_digits(value) || std::string_view("1235689").find(value[0]) == std::string_view::npos) {
-    return false;
-  }
+  if (value.size() != 9 || !all_digits(value) || value[0] == '0' || (value[0] == '4' && value[1] != '5')) return false;
   const int rest = weighted<8>(value, {9, 8, 7, 6, 5, 4, 3, 2}) % 11;
   return (rest < 2 ? 0 : 11 - rest) == value[8] - '0';
 }
@@ -300,7 +307,7 @@ bool ar_cuit(std::string_view value) {
   if (value.size() != 11 || !all_digits(value)) return false;
   if (std::ranges::find(prefixes, number(value.substr(0, 2))) == prefixes.end()) return false;
   const int rest = 11 - weighted<10>(value, {5, 4, 3, 2, 7, 6, 5, 4, 3, 2}) % 11;
-  return (rest == 11 ? 0 : rest) == value[10] - '0';
+  return (rest == 11 ? 0 : rest == 10 ? 9 : rest) == value[10] - '0';
 }
 
 bool pe_ruc(std::string_view value) {

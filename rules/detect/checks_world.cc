@@ -65,9 +65,9 @@ bool cl_rut(std::string_view value) {
 }
 
 bool ec_ci(std::string_view value) {
-  if (!digits(value, 10) || value[2] > '5') return false;
+  if (!digits(value, 10) || value[2] > '6') return false;
   const int64_t province = number(value.substr(0, 2));
-  return ((province >= 1 && province <= 24) || province == 30) && luhn(value);
+  return ((province >= 1 && province <= 24) || province == 30 || province == 50) && luhn(value);
 }
 
 bool uy_ci(std::string_view value) {
@@ -81,7 +81,7 @@ bool in_aadhaar(std::string_view value) {
 
 bool in_pan(std::string_view value) {
   return value.size() == 10 && all_digits(value.substr(5, 4)) && value.substr(5, 4) != "0000" &&
-         std::string_view("ABCFGHJLPT").find(value[3]) != std::string_view::npos;
+         std::string_view("ABCFGHJKLPT").find(value[3]) != std::string_view::npos;
 }
 
 bool cn_ric(std::string_view value) {
@@ -145,7 +145,7 @@ bool sg_nric(std::string_view value) {
 }
 
 bool th_tnin(std::string_view value) {
-  if (!digits(value, 13) || value[0] == '0') return false;
+  if (!digits(value, 13) || value[0] == '0' || value[0] == '9') return false;
   return (11 - weighted<12>(value, {13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2}) % 11) % 10 == value[12] - '0';
 }
 

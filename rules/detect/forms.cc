@@ -285,8 +285,10 @@ void Forms::Scan::find_cards() {
     const auto bit = static_cast<unsigned>(std::countr_zero(starts));
     starts &= starts - 1;
     if (at + bit < card_run_end) continue;
-    const uint64_t ahead = window(&Block::digits, bit) & ((uint64_t{1} << card_window) - 1);
-    if (static_cast<size_t>(std::popcount(ahead)) < card_digits_min) continue;
+    const uint64_t ahead = window(&Block::digits, bit);
+    const auto run = static_cast<uint32_t>(std::countr_one(ahead | window(&Block::dashes, bit)));
+    const uint64_t card = ahead & ((uint64_t{1} << std::min(run, card_window)) - 1);
+    if (static_cast<size_t>(std::popcount(card)) < card_digits_min) continue;
     card_run_end = find_cards_in_run(text, at + bit, out);
   }
 }

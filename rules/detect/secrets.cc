@@ -132,11 +132,12 @@ std::optional<Match> private_key(const Trigger&, std::string_view text, size_t t
   const auto label = text.substr(earliest, to - earliest);
   const size_t back = label.rfind(opening);
   if (back == std::string_view::npos || label.find(cell_separator, back) != std::string_view::npos) return std::nullopt;
-  const auto rest = text.substr(to, std::min<size_t>(text.size() - to, secret_size_max));
+  auto rest = text.substr(to, std::min<size_t>(text.size() - to, secret_size_max));
+  rest = rest.substr(0, rest.find(cell_separator));
   constexpr size_t body_min = 64;
   size_t body = 0;
   size_t end = 0;
-  for (; end < rest.size() && rest[end] != cell_separator && !rest.substr(end).starts_with(dashes); ++end) {
+  for (; end < rest.size() && !rest.substr(end).starts_with(dashes); ++end) {
     body += is_in(rest[end], Charset::Base64) ? 1 : 0;
   }
   if (body < body_min) return std::nullopt;
@@ -144,8 +145,7 @@ std::optional<Match> private_key(const Trigger&, std::string_view text, size_t t
     const size_t closing = rest.substr(0, end + label_max + opening.size()).find(dashes, end + dashes.size());
     if (closing != std::string_view::npos) end = closing + dashes.size();
   }
-  const size_t inner = std::min(rest.find(cell_separator), end);
-  return Match{earliest + back, to + inner, DataType::None};
+  return Match{earliest + back, to + end, DataType::None};
 }
 
 // scheme://user:password@host

@@ -9,7 +9,8 @@ BUILD = """meson ninja-build ccache pkg-config g++ clang-19 lld-19 llvm-19 libur
     libsimdjson-dev libhyperscan-dev libmimalloc-dev libyaml-cpp-dev libcli11-dev libfmt-dev nlohmann-json3-dev
     libpg-query-dev libprotobuf-c-dev libpq-dev libgtest-dev libgmock-dev libbenchmark-dev libre2-dev""".split()
 RUN = "postgresql-15 postgresql-client-15 openssl util-linux".split()
-TEST = """libclang-rt-19-dev clang-tidy-19 python3-pytest python3-pytest-timeout python3-psycopg
+# python3-stdnum is LGPL-2.1: a test asks it, nothing is linked with it.
+TEST = """libclang-rt-19-dev clang-tidy-19 python3-pytest python3-pytest-timeout python3-psycopg python3-stdnum
     libpostgresql-jdbc-java pgbouncer prometheus binutils""".split()
 BENCH = "pgbouncer haproxy python3-matplotlib".split()
 

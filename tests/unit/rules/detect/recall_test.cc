@@ -11,6 +11,7 @@
 
 #include "rules/detect/checks.h"
 #include "rules/detect/measure.h"
+#include "rules/detect/secrets.h"
 #include "support.h"
 
 namespace sluice::rules {
@@ -79,6 +80,18 @@ std::string card(std::mt19937& random) {
   return std::string(in_front[random() % std::size(in_front)]) + number;
 }
 
+/// A token of a trigger's prefix and a tail of its own.
+std::string token(const DataTypeSpec& spec, std::mt19937& random) {
+  constexpr std::string_view alphabets[] = {"0123456789abcdef", "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                                            "0123456789abcdefABCXYZ_-", "0123456789abcdefABCXYZ+/", "0123456789abcdefABCXYZ_-."};
+  const Trigger& trigger = *spec.trigger;
+  const auto alphabet = alphabets[static_cast<size_t>(trigger.charset)];
+  std::string text(parts_of(spec.examples)[0].substr(0, trigger.prefix_size));
+  const size_t tail = trigger.tail_min + random() % (trigger.tail_max - trigger.tail_min + 1U);
+  for (size_t i = 0; i < tail; ++i) text += alphabet[random() % alphabet.size()];
+  return text;
+}
+
 /// Values of a type: an example with some of its digits, and of its letters, drawn anew, until its check digits
 /// are right again. Examples alone where that practically never happens.
 std::vector<std::string> generate(const DataTypeSpec& spec, std::mt19937& random) {
@@ -88,6 +101,13 @@ std::vector<std::string> generate(const DataTypeSpec& spec, std::mt19937& random
     return spec.engine == Engine::Forms ? spec.check(plain(text)) : testing::values(text, *types().find(spec.id), true).size() == 1;
   };
   while (spec.engine == Engine::Cards && values.size() < 10 * values_per_type) values.push_back(card(random));
+  // Those with a check of their own are not drawn, and an entropy that a short random tail may not reach is waited for.
+  if (spec.engine == Engine::Trigger && spec.trigger->tail_max > 0 && spec.trigger->judge == nullptr) {
+    while (values.size() < values_per_type) {
+      std::string text = token(spec, random);
+      if (entropy(std::string_view(text).substr(spec.trigger->prefix_size)) >= spec.trigger->entropy_min) values.push_back(text);
+    }
+  }
   const bool draws = spec.engine == Engine::Forms && spec.id != "CRYPTO";
   for (int tries = 0; draws && tries < 100'000 && values.size() < values_per_type; ++tries) {
     std::string text(examples[random() % examples.size()]);
