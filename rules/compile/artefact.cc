@@ -82,7 +82,9 @@ StoredDatabases read_databases(Fields& in) {
   for (size_t i = 0; i < groups && in.good(); ++i) {
     TriggerBlob group;
     const size_t types = in.number(data_types_max);
-    for (size_t k = 0; k < types && in.good(); ++k) group.types.push_back(static_cast<DataType>(in.number(data_types_max - 1)));
+    for (size_t k = 0; k < types && in.good(); ++k) {
+      group.types.push_back(static_cast<DataType>(in.number(data_types_max - 1)));
+    }
     group.bytes = copy_of(in.block(artefact_size_max));
     out.triggers.push_back(std::move(group));
   }
@@ -120,7 +122,12 @@ bool is_artefact(std::string_view bytes) { return bytes.starts_with(artefact_mag
 Expected<std::vector<std::byte>> write_artefact(const ArtefactStamp& stamp, std::span<const SourceFile> sources,
                                                 const StoredDatabases& databases, const SigningKey* key) {
   for (const SourceFile& source : sources) {
-    if (source.path.size() > path_size_max) return fail(fmt::format("{}: expected a path of at most {} bytes", source.path, path_size_max));
+    if (source.path.size() > path_size_max) {
+      return fail(fmt::format("expected paths of at most {} bytes, found one of {}", path_size_max, source.path.size()));
+    }
+    if (source.text.size() > source_size_max) {
+      return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", source.path, source_size_max, source.text.size()));
+    }
   }
   std::vector<std::byte> bytes;
   ByteWriter out(bytes);

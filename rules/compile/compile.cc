@@ -233,7 +233,10 @@ Expected<void> read_files(const std::vector<Document>& documents, Compilation& o
     return {};
   };
   auto read = round("lists", [&](const YamlMap& map, YamlFile& file) { add_lists(map["lists"], file, out); });
-  if (read) read = round("types", [&](const YamlMap& map, YamlFile& file) { add_types(map["types"], out.outside.stored != nullptr, file, out.types); });
+  const auto read_types = [&](const YamlMap& map, YamlFile& file) {
+    add_types(map["types"], out.outside.stored != nullptr, file, out.types);
+  };
+  if (read) read = round("types", read_types);
   if (read) read = round("", [&](const YamlMap& map, YamlFile& file) { add_file(map, file, out); });
   if (read) read = round("override", [&](const YamlMap& map, YamlFile& file) { override_rules(map["override"], file, out); });
   return read;

