@@ -406,7 +406,11 @@ constexpr Row rows[] = {
      30},
     {"private-key",
      "ENCRYPTION_KEY|OPENSSH_PRIVATE_KEY",
-     {.expression = "PRIVATE KEY(?: BLOCK)?-----", .any_case = false, .extend = extend::private_key, .prefix_size = 0, .mark = Mark::Dashes},
+     {.expression = "PRIVATE KEY(?: BLOCK)?-----",
+      .any_case = false,
+      .extend = extend::private_key,
+      .prefix_size = 0,
+      .mark = Mark::Dashes},
      "-----BEGIN "
      "RSA PRIVATE KEY-----"
      "1Ro9D3nu3ZySIkufwZlqo6pwClG2YPNBXHzVYFLaM2b+Po2yPXw9vmbh+RlE"

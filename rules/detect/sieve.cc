@@ -29,9 +29,9 @@ Look look_sse2(const char* at) {
   const __m128i all = _mm_set1_epi8(-1);
   __m128i signs = _mm_setzero_si128();
   Look look;
-  for (unsigned part = 0; part < block_size / 64; ++part) {
+  for (size_t part = 0; part < block_size / 64; ++part) {
     __m128i words[4];
-    for (unsigned i = 0; i < 4; ++i) {
+    for (size_t i = 0; i < 4; ++i) {
       const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at + 64 * part + 16 * i));
       words[i] = _mm_cmpeq_epi32(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(' ')), all);
       signs = _mm_or_si128(signs, _mm_cmpeq_epi8(bytes, _mm_set1_epi8('@')));
@@ -52,7 +52,7 @@ __attribute__((target("avx2"))) Look look_avx2(const char* at) {
                                                     '@', 0, 0, 0, 0, 0, 0, 0, 0, 0, ':', 0, 0, 0, 0, 0);
   __m256i signs = _mm256_setzero_si256();
   __m256i words[4];
-  for (unsigned i = 0; i < 4; ++i) {
+  for (size_t i = 0; i < 4; ++i) {
     const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(at + 32 * i));
     words[i] = _mm256_cmpeq_epi32(_mm256_cmpgt_epi8(bytes, _mm256_set1_epi8(' ')), all);
     signs = _mm256_or_si256(signs, _mm256_cmpeq_epi8(bytes, _mm256_shuffle_epi8(sign_by_low_bits, bytes)));
