@@ -105,7 +105,7 @@ CopyPlan BoundRules::plan_copy(const Facts& facts, const CopyOut& copy, size_t c
   if (const CatalogRelation* relation = catalog == nullptr ? nullptr : copied_relation(copy, *catalog)) {
     ResultShape shape;
     const auto add = [&](const CatalogColumn& column) {
-      shape.push_back({column.name, relation->oid, column.attribute, column.type_oid, false});
+      shape.push_back({column.name, relation->oid, column.attribute, column.type_oid, false, column.type_modifier});
     };
     if (copy.columns.empty()) {
       for (const CatalogColumn& column : relation->columns) {

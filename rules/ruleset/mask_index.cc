@@ -119,11 +119,20 @@ class Builder {
     for (const CatalogColumn& c : catalog_.relations.at(oid).columns) {
       if (!ever_named(c, column)) continue;
       found = true;
-      add(oid, {rule, c.attribute, false});
+      add(oid, {rule, c.attribute});
+      mask_computed(rule, oid, c.attribute);
     }
     // A column that is gone may have been renamed before we looked: nothing of the table is shown until
     // the rule is mended.
     if (!found) add(oid, {rule, 0, true});
+  }
+
+  void mask_computed(uint32_t rule, uint32_t oid, uint16_t from) {
+    for (const CatalogColumn& c : catalog_.relations.at(oid).columns) {
+      const bool not_known = c.computed_from.empty();
+      if (!c.generated || (!not_known && std::ranges::find(c.computed_from, from) == c.computed_from.end())) continue;
+      add(oid, {.rule = rule, .attribute = c.attribute, .computed = true});
+    }
   }
 
   static bool ever_named(const CatalogColumn& column, const NamePattern& name) {

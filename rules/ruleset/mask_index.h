@@ -15,6 +15,7 @@ struct RelationMask {
   uint32_t rule = 0;
   uint16_t attribute = 0;
   bool whole = false;   ///< Every column, and as NULL: a view, or a table whose masked column is gone.
+  bool computed = false;  ///< The column is computed from the masked one: NULL, since no mask fits what it may hold.
   bool operator==(const RelationMask&) const = default;
 };
 

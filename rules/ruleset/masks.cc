@@ -252,7 +252,7 @@ ColumnPlan BoundRules::plan_column(const ResultColumn& column, bool tainted, con
         const Rule& rule = set_->data().rules[mask.rule];
         const bool whole = mask.whole || column.attribute == 0;
         if (!whole && mask.attribute != column.attribute) continue;
-        const MaskSpec its = whole ? MaskSpec{.op = MaskOperator::Null} : rule.result.mask;
+        const MaskSpec its = whole || mask.computed ? MaskSpec{.op = MaskOperator::Null} : rule.result.mask;
         spec = masking == nullptr ? its : stricter(spec, its);
         masking = masking == nullptr ? &rule : masking;
       }

@@ -39,9 +39,18 @@ constexpr const char* relations_query =
     "= c.relnamespace"
     " WHERE c.relkind IN ('r', 'v', 'm', 'p', 'f', 'S')";
 constexpr const char* columns_query =
-    "SELECT attrelid, attnum, attname, atttypid, attgenerated <> '' FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 AND attnum > 0 "
-    "AND NOT attisdropped"
+    "SELECT attrelid, attnum, attname, atttypid, attgenerated <> '', atttypmod FROM pg_catalog.pg_attribute WHERE attrelid >= 16384 "
+    "AND attnum > 0 AND NOT attisdropped"
     " ORDER BY attrelid, attnum";
+// Up to 14 the column itself depends on what it is computed from, later its pg_attrdef does.
+constexpr const char* computed_query =
+    "SELECT a.attrelid, a.attnum, d.refobjsubid FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_depend d"
+    " ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = a.attrelid AND d.refobjsubid > 0"
+    " AND d.refobjsubid <> a.attnum"
+    " AND (d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = a.attrelid AND d.objsubid = a.attnum"
+    " OR d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid IN (SELECT f.oid FROM pg_catalog.pg_attrdef f"
+    " WHERE f.adrelid = a.attrelid AND f.adnum = a.attnum))"
+    " WHERE a.attgenerated <> ''";
 constexpr const char* sources_query =
     "SELECT DISTINCT r.ev_class, d.refobjid FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d"
     " ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid"
@@ -66,7 +75,8 @@ std::shared_ptr<Catalog> read_catalog(PGconn* connection) {
   const Rows relations = ask(connection, relations_query);
   const Rows columns = ask(connection, columns_query);
   const Rows sources = ask(connection, sources_query);
-  if (!relations || !columns || !sources) return nullptr;
+  const Rows computed = ask(connection, computed_query);
+  if (!relations || !columns || !sources || !computed) return nullptr;
   for (int i = 0; i < PQntuples(relations.get()); ++i) {
     CatalogRelation relation;
     relation.oid = number<uint32_t>(relations.get(), i, 0);
@@ -81,7 +91,15 @@ std::shared_ptr<Catalog> read_catalog(PGconn* connection) {
     at->second.columns.push_back({.name = PQgetvalue(columns.get(), i, 2),
                                   .attribute = number<uint16_t>(columns.get(), i, 1),
                                   .type_oid = number<uint32_t>(columns.get(), i, 3),
-                                  .generated = *PQgetvalue(columns.get(), i, 4) == 't'});
+                                  .generated = *PQgetvalue(columns.get(), i, 4) == 't',
+                                  .type_modifier = number<int32_t>(columns.get(), i, 5)});
+  }
+  for (int i = 0; i < PQntuples(computed.get()); ++i) {
+    const auto at = catalog->relations.find(number<uint32_t>(computed.get(), i, 0));
+    if (at == catalog->relations.end()) continue;
+    const auto attribute = number<uint16_t>(computed.get(), i, 1);
+    const auto its = std::ranges::find(at->second.columns, attribute, &CatalogColumn::attribute);
+    if (its != at->second.columns.end()) its->computed_from.push_back(number<uint16_t>(computed.get(), i, 2));
   }
   for (int i = 0; i < PQntuples(sources.get()); ++i) {
     const auto at = catalog->relations.find(number<uint32_t>(sources.get(), i, 0));

@@ -15,6 +15,8 @@ struct CatalogColumn {
   uint32_t type_oid = 0;
   std::vector<std::string> former_names;  ///< See keep_former_names().
   bool generated = false;                 ///< Computed from others: COPY leaves it out unless it is named.
+  std::vector<uint16_t> computed_from;    ///< Attributes of the same relation; empty where generated: not known.
+  int32_t type_modifier = -1;             ///< pg_attribute.atttypmod.
 };
 
 struct QualifiedName {

@@ -82,7 +82,7 @@ COPIED = {
 
 RULES = [
     {"id": "secrets", "result": {"columns": ["leak.vault.secret", "leak.parent.secret", "leak.base.secret",
-                                               "leak.computed.secret", "leak.computed.twice"]}, "mask": {"operator": "redact"}},
+                                               "leak.computed.secret"]}, "mask": {"operator": "redact"}},
     {"id": "pins", "result": {"columns": ["leak.vault.pin"]}, "mask": {"operator": "null"}},
     {"id": "documents", "result": {"columns": ["leak.vault.doc", "leak.vault.tags"]}, "mask": {"operator": "null"}},
 ]
@@ -98,6 +98,9 @@ SELECTS = {
     "quoted names": 'select "secret" from "leak"."vault"',
     "search_path": "select set_config('search_path', 'leak', false); select secret from vault",
     "only": "select secret from only leak.vault",
+    "generated column": "select twice from leak.computed",
+    "star with a generated column": "select * from leak.computed",
+    "compared generated column": "select id from leak.computed where twice > 'm'",
     "table command": "table leak.vault",
     "upper": "select upper(secret) from leak.vault",
     "lower": "select lower(secret) from leak.vault",

@@ -252,8 +252,25 @@ TEST_F(CopyOfHr, masking_evasion_12_what_is_not_known_is_null) {
   EXPECT_EQ(actions("copy hr.employees to stdout", 4, nullptr), (Actions{Null, Null, Null, Null}));
   EXPECT_EQ(actions("copy (select * from hr.employees) to stdout", 1, &catalog), (Actions{Null}));
   catalog.relations.at(Employees).columns[1].generated = true;
+  catalog.relations.at(Employees).columns[1].computed_from = {1};
   catalog.version = 2;
   EXPECT_EQ(actions("copy hr.employees to stdout", 3, &catalog), (Actions{Pass, Mask, Null})) << "COPY leaves generated columns out";
+}
+
+TEST_F(Hr, masking_evasion_02_a_column_computed_from_a_masked_one_is_null) {
+  constexpr uint16_t computed = 6;
+  CatalogRelation& employees = catalog.relations.at(Employees);
+  employees.columns.push_back({.name = "masked_too", .attribute = computed, .type_oid = text_oid, .generated = true, .computed_from = {4}});
+  catalog.version = 2;
+  EXPECT_EQ(action(Employees, computed), CellAction::Null);
+  EXPECT_EQ(judge("select id from hr.employees where masked_too = 'x'").reason, Reason::Unmaskable);
+  employees.columns.back().computed_from = {1, 2};
+  catalog.version = 3;
+  EXPECT_EQ(action(Employees, computed), CellAction::Pass) << "of others";
+  employees.columns.back().computed_from = {};
+  catalog.version = 4;
+  EXPECT_EQ(action(Employees, computed), CellAction::Null) << "nobody says of what";
+  EXPECT_EQ(plan({"ssn", Employees, 4, text_oid, false}).action, CellAction::Mask) << "its own mask is as before";
 }
 
 TEST_F(Hr, a_copied_query_is_looked_at_in_the_context_of_every_word_it_names) {
