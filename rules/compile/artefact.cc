@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "rules/compile/artefact.h"
 
 #include <fmt/format.h>
@@ -126,7 +127,7 @@ Expected<std::vector<std::byte>> write_artefact(const ArtefactStamp& stamp, std:
       return fail(fmt::format("expected paths of at most {} bytes, found one of {}", path_size_max, source.path.size()));
     }
     if (source.text.size() > source_size_max) {
-      return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", source.path, source_size_max, source.text.size()));
+      return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", printable(source.path), source_size_max, source.text.size()));
     }
   }
   std::vector<std::byte> bytes;

@@ -1,3 +1,4 @@
+#include "base/text.h"
 #include "rules/compile/compile.h"
 
 #include <fmt/format.h>
@@ -70,12 +71,12 @@ size_t count_documents(const std::string& text) {
 // yaml-cpp reports errors by exception; they end here.
 Expected<YAML::Node> parse(const SourceFile& source, const YamlFile& file) {
   if (source.text.size() > source_size_max) {
-    return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", source.path, source_size_max, source.text.size()));
+    return fail(fmt::format("{}:1:1: expected at most {} bytes, found {}", printable(source.path), source_size_max, source.text.size()));
   }
   try {
     const size_t documents = count_documents(source.text);
     if (documents == 1) return YAML::Load(source.text);
-    return fail(fmt::format("{}:1:1: expected one YAML document, found {}", source.path, documents == 0 ? "none" : "more"));
+    return fail(fmt::format("{}:1:1: expected one YAML document, found {}", printable(source.path), documents == 0 ? "none" : "more"));
   } catch (const YAML::Exception& exception) {
     return fail(file.at(exception.mark, "expected YAML, found an error: " + exception.msg));
   }
@@ -226,7 +227,7 @@ Expected<void> read_files(const std::vector<Document>& documents, Compilation& o
   const auto round = [&](std::string_view key, auto&& read) -> Expected<void> {
     for (const Document& document : documents) {
       YamlFile file(document.path, key == "lists" ? nullptr : &out.lists);
-      const YamlMap map(document.node, "a rule file", file_keys, file);
+      const YamlMap map(document.node, a_rule_file, file_keys, file);
       if (!file.failed() && (key.empty() || map.has(key))) read(map, file);
       if (file.failed()) return fail(file.first());
     }

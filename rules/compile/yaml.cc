@@ -26,7 +26,7 @@ void YamlFile::fail(const YAML::Mark& mark, const std::string& sentence) {
 }
 
 std::string YamlFile::at(const YAML::Mark& mark, const std::string& sentence) const {
-  return fmt::format("{}:{}:{}: {}", path_, mark.line + 1, mark.column + 1, sentence);
+  return fmt::format("{}:{}:{}: {}", printable(path_), mark.line + 1, mark.column + 1, sentence);
 }
 
 std::string describe(const YAML::Node& node) {
@@ -44,7 +44,9 @@ std::string suggestion(std::string_view word, const std::vector<std::string_view
 YamlMap::YamlMap(const YAML::Node& node, std::string_view what, const YamlKeys& keys, YamlFile& file)
     : mark_(node.Mark()) {
   if (!node.IsMap()) {
-    file.fail(node.Mark(), fmt::format("expected {} as a mapping, found {}", what, describe(node)));
+    // A file that is text as a whole may be a key in the wrong place: it is not quoted.
+    const bool root = what == a_rule_file && node.IsScalar();
+    file.fail(node.Mark(), fmt::format("expected {} as a mapping, found {}", what, root ? "text" : describe(node)));
     return;
   }
   for (const auto& entry : node) {

@@ -46,6 +46,9 @@ struct YamlKeys {
   std::vector<std::string_view> later;  ///< Of a later version of the language: refused by name.
 };
 
+/// What the whole of a file is called in errors.
+inline constexpr std::string_view a_rule_file = "a rule file";
+
 /// A mapping whose keys have been checked.
 class YamlMap {
  public:

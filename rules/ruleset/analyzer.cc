@@ -29,6 +29,10 @@ size_t cost_of(std::string_view key, const Facts& facts) {
   for (const ColumnReference& column : facts.columns) {
     cost += sizeof column + column.schema.size() + column.table.size() + column.name.size();
   }
+  for (const CopyOut& copy : facts.copies_out) {
+    cost += sizeof copy + copy.null_text.size() + copy.schema.size() + copy.relation.size();
+    for (const std::string& column : copy.columns) cost += sizeof(std::string) + column.size();
+  }
   for (const std::string& name : facts.functions) cost += sizeof(std::string) + name.size();
   return cost;
 }

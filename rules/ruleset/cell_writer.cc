@@ -44,20 +44,40 @@ MaskSpec one_for_one(const MaskSpec& spec) { return spec.op == MaskOperator::Red
 
 }  // namespace
 
-void CellWriter::write_text(std::string_view text, std::span<const CellHit> hits, std::vector<char>& out) const {
+// `start`: where the new value begins in `out`.
+void CellWriter::copy(std::string_view text, size_t from, size_t to, size_t start, std::vector<char>& out) {
+  const size_t at = out.size() - start;
+  for (const Written& w : before_) {
+    const size_t begin = std::max(w.begin, from);
+    const size_t end = std::min(w.end, to);
+    if (begin < end) written_.push_back({at + begin - from, at + end - from});
+  }
+  append(text.substr(from, to - from), out);
+}
+
+void CellWriter::write_mask(const MaskSpec& spec, std::string_view value, Characters characters, size_t start,
+                            std::vector<char>& out) {
+  const size_t begin = out.size() - start;
+  append_masked(spec, value, characters, hasher_, out);
+  written_.push_back({begin, out.size() - start});
+}
+
+void CellWriter::write_text(std::string_view text, std::span<const CellHit> hits, std::vector<char>& out) {
   const bool structured = hits[0].form == CellForm::Structured;
+  const size_t start = out.size();
   size_t copied = 0;
   while (!hits.empty()) {
     const Range range = take_range(hits, specs_);
-    append(text.substr(copied, range.begin - copied), out);
-    append_masked(structured ? one_for_one(range.spec) : range.spec, text.substr(range.begin, range.end - range.begin),
-                  Characters::Utf8, hasher_, out);
+    copy(text, copied, range.begin, start, out);
+    write_mask(structured ? one_for_one(range.spec) : range.spec, text.substr(range.begin, range.end - range.begin),
+               Characters::Utf8, start, out);
     copied = range.end;
   }
-  append(text.substr(copied), out);
+  copy(text, copied, text.size(), start, out);
 }
 
-void CellWriter::write_json(std::string_view text, std::span<const CellHit> hits) const {
+void CellWriter::write_json(std::string_view text, std::span<const CellHit> hits) {
+  const size_t start = out_.size();
   size_t copied = 0;
   size_t walked = 0;
   bool in_string = false;
@@ -72,22 +92,23 @@ void CellWriter::write_json(std::string_view text, std::span<const CellHit> hits
     }
     if (range.begin < copied) continue;  // In a number that is already gone.
     if (in_string) {
-      append(text.substr(copied, range.begin - copied), out_);
-      append_masked(one_for_one(range.spec), text.substr(range.begin, range.end - range.begin),
-                    Characters::JsonEscaped, hasher_, out_);
+      copy(text, copied, range.begin, start, out_);
+      write_mask(one_for_one(range.spec), text.substr(range.begin, range.end - range.begin), Characters::JsonEscaped, start,
+                 out_);
     } else {
       while (range.begin > copied && in_number(text[range.begin - 1])) range.begin -= 1;
       while (range.end < text.size() && in_number(text[range.end])) range.end += 1;
-      append(text.substr(copied, range.begin - copied), out_);
+      copy(text, copied, range.begin, start, out_);
       append("null", out_);
     }
     copied = range.end;
   }
-  append(text.substr(copied), out_);
+  copy(text, copied, text.size(), start, out_);
 }
 
-bool CellWriter::write(std::span<const CellHit> hits) {
+bool CellWriter::write(std::span<const CellHit> hits, std::span<const Written> before) {
   SLUICE_ASSERT(!hits.empty());
+  before_ = before;
   const auto becomes_null = [&](const CellHit& hit) {
     return hit.form == CellForm::NullOnHit || specs_[static_cast<size_t>(hit.type)].op == MaskOperator::Null;
   };

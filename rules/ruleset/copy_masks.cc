@@ -11,7 +11,7 @@ namespace sluice::rules {
 namespace {
 
 constexpr std::string_view format_message = "its format cannot be read, so no mask could be laid on its rows";
-constexpr std::string_view format_hint = "Use FORMAT text or csv in UTF-8, and a NULL text without a backslash.";
+constexpr std::string_view format_hint = "Use FORMAT text or csv in UTF-8, and a NULL text of at most 64 bytes without a backslash.";
 constexpr std::string_view query_message = "a COPY of a query does not tell which of its outputs are masked";
 constexpr std::string_view query_hint = "Use SELECT, or COPY schema.table (columns).";
 constexpr std::string_view name_message = "it is not sure which relation this COPY reads, and so what is masked";
@@ -21,22 +21,26 @@ Decision unmaskable(std::string_view message, std::string_view hint) {
   return {Verdict::Deny, Reason::Unmaskable, {}, message, hint};
 }
 
-// Where the names of a query's outputs can come from.
-enum class Names : uint8_t { Text, Relations, Anywhere };
+// Texts with more of them are refused: each is planned for itself, and reads the whole text for that.
+constexpr size_t copies_max = 16;
+constexpr std::string_view many_message = "one text has more COPY than can be masked";
+constexpr std::string_view many_hint = "Send them one after the other.";
 
-Names names_of_outputs(std::string_view canonical) {
-  const auto last_before = [&](size_t at) { return canonical.substr(0, at).find_last_not_of(' '); };
-  Names names = canonical.contains("table ") ? Names::Relations : Names::Text;
+// True: some output may have a name that is neither in the text nor that of a column of what it reads. So have the
+// fields of a composite value, whose type is no relation of the text.
+bool names_fields(std::string_view canonical) {
+  const auto is_name = [](char c) { return c == '_' || c == '"' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c & 0x80) != 0; };
   for (size_t at = canonical.find('*'); at != std::string_view::npos; at = canonical.find('*', at + 1)) {
-    const size_t before = last_before(at);
-    if (before == std::string_view::npos || canonical[before] == '(') continue;  // count(*) is a count.
-    names = Names::Relations;
-    if (canonical[before] != '.') continue;
-    const size_t owner = last_before(before);
-    // The fields of a composite value: its type is no relation of the text.
-    if (owner != std::string_view::npos && canonical[owner] == ')') return Names::Anywhere;
+    const auto before = canonical.substr(0, at).find_last_not_of(' ');
+    if (before == std::string_view::npos || canonical[before] != '.') continue;
+    // Only `name.*` is surely the columns of something in FROM.
+    size_t owner = canonical.substr(0, before).find_last_not_of(' ');
+    if (owner == std::string_view::npos || !is_name(canonical[owner])) return true;
+    while (owner > 0 && is_name(canonical[owner])) owner -= 1;
+    const auto left = canonical.substr(0, owner + 1).find_last_not_of(' ');
+    if (left != std::string_view::npos && canonical[left] == '.') return true;
   }
-  return names;
+  return false;
 }
 
 }  // namespace
@@ -58,6 +62,7 @@ const CatalogRelation* BoundRules::copied_relation(const CopyOut& copy, const Ca
 Decision BoundRules::judge_copies(const Facts& facts, bool masked, const Catalog* catalog) const {
   constexpr Decision nothing_against{Verdict::Allow, Reason::Default, {}, {}, {}};
   if (facts.copies_out.empty()) return unmaskable(format_message, format_hint);
+  if (facts.copies_out.size() > copies_max) return unmaskable(many_message, many_hint);
   for (const CopyOut& copy : facts.copies_out) {
     if (copy.format == CopyOut::Format::Unknown) return unmaskable(format_message, format_hint);
     // Without a catalog the statement is refused anyway, and may be tried again.
@@ -68,8 +73,8 @@ Decision BoundRules::judge_copies(const Facts& facts, bool masked, const Catalog
   return nothing_against;
 }
 
-// Names of outputs are not on the wire, so every word of the text counts for all of them. What `*` stands for is
-// not in the text: there the columns of all that is read count too.
+// Names of outputs are not on the wire, so every word of the text counts for all of them, and so do all columns of
+// what is read: `*` and an alias with a list of columns stand for them.
 TypeSet BoundRules::context_of_copy(const Facts& facts, const CopyOut& copy, const Catalog* catalog) const {
   const Detectors& detectors = *set_->data().detectors;
   const TypeSet all = value_types_ & detectors.contextual();
@@ -80,10 +85,8 @@ TypeSet BoundRules::context_of_copy(const Facts& facts, const CopyOut& copy, con
   for (size_t at = 0; at < facts.canonical.size(); at += part_size / 2) {
     types |= detectors.context_of(std::string_view(facts.canonical).substr(at, part_size));
   }
-  const bool whole_table = !copy.relation.empty() && copy.columns.empty();
-  const Names names = whole_table ? Names::Relations : names_of_outputs(facts.canonical);
-  if (names == Names::Text) return types & value_types_;
-  if (names == Names::Anywhere || catalog == nullptr || !facts.functions.empty()) return all;
+  if (!copy.relation.empty() && !copy.columns.empty()) return types & value_types_;
+  if (names_fields(facts.canonical) || catalog == nullptr || !facts.functions.empty()) return all;
   const MaskIndex& index = cached_mask_index(*set_, *catalog);
   for (const RelationUse& use : facts.relations) {
     const auto named = index.by_name.find(use.name);
@@ -96,6 +99,21 @@ TypeSet BoundRules::context_of_copy(const Facts& facts, const CopyOut& copy, con
     }
   }
   return types & value_types_;
+}
+
+// The table may be another by now, or one of the caller's own that hides it: what the catalog says of a column does not
+// make it safe to pass. Where something is found in a column that is said to hold none, it becomes NULL, which fits any type.
+void BoundRules::look_at_all(const ResultShape& shape, const Catalog* catalog, MaskPlan& plan) const {
+  constexpr uint32_t int8_array_oid = 1016;  // Its values are looked at as text, and NULL where something is found.
+  if (value_types_.empty()) return;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    ColumnPlan& column = plan.columns[i];
+    if (column.action != CellAction::Pass) continue;
+    column.action = CellAction::Scan;
+    column.type_oid = int8_array_oid;
+    column.search = search_for(context_of(shape[i], catalog), plan);
+  }
+  plan.passes_all = false;
 }
 
 CopyPlan BoundRules::plan_copy(const Facts& facts, const CopyOut& copy, size_t columns, const Catalog* catalog) const {
@@ -120,6 +138,7 @@ CopyPlan BoundRules::plan_copy(const Facts& facts, const CopyOut& copy, size_t c
     // Else the catalog is a moment behind the server, and any name could be there.
     if (shape.size() == columns) {
       made.plan = plan(shape, tainted, catalog);
+      look_at_all(shape, catalog, made.plan);
       for (ResultColumn& column : shape) made.names.push_back(std::move(column.name));
       return made;
     }

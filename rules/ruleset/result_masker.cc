@@ -5,7 +5,8 @@
 //   add_row -> gather -> (buffer full) scan -> hits -> finish: hits -> replacements, by row and column
 //
 // What is masked is read again: `4111111111111111-536-90-4399` hides its second number behind the first,
-// and characters that a mask keeps can meet what stands behind them.
+// and characters that a mask keeps can meet what stands behind them. It is read twice then: as it is, and with stars
+// for what masks have written, since `1111` or the end of a hash hide what follows them as well as digits did.
 #include <algorithm>
 #include <functional>
 
@@ -43,6 +44,14 @@ struct Piece {
   size_t offset = 0;         // Of this piece in the cell's text.
 };
 
+// RFC 8259 section 7, as far as masks need: quotes around it, and none within that is not escaped.
+bool is_json_string(std::string_view text) {
+  if (text.size() < 2 || text.front() != '"' || text.back() != '"') return false;
+  size_t at = 1;
+  while (at + 1 < text.size() && text[at] != '"' && static_cast<uint8_t>(text[at]) >= 0x20) at += text[at] == '\\' ? 2 : 1;
+  return at + 1 == text.size();
+}
+
 // Whether what masks made of a cell is longer than its column's type allows.
 bool overflows(const ColumnPlan& column, std::string_view value) {
   if (column.characters_max == 0 || value.size() <= column.characters_max) return false;
@@ -70,6 +79,8 @@ struct Entry {
   size_t size = 0;
   CellForm form = CellForm::NullOnHit;  // NullOnHit: not to be read again.
   Replacement replacement;
+  size_t written = 0;  // What masks wrote in it: the first of so many in `written`.
+  size_t written_count = 0;
 };
 
 uint64_t key_of(size_t row, size_t column) { return uint64_t{row} << 16 | column; }
@@ -101,7 +112,8 @@ struct ResultMasker::Impl {
   void whole_cell(uint64_t key, const ColumnPlan& column, std::string_view value);
   void null_cell(uint64_t key);
   void unreadable(uint64_t key);
-  void gather_form(std::string_view text, CellForm form, uint64_t key);
+  void gather_unknown(std::string_view text, const Cell& cell, uint64_t key);
+  void gather_form(std::string_view value, std::span<const Written> hidden, CellForm form, uint64_t key);
   void write_hits(size_t reading);
   void write_cell(std::span<const CellHit> cell_hits, CellWriter& writer, size_t reading);
   void sort_entries();
@@ -128,6 +140,7 @@ struct ResultMasker::Impl {
   std::vector<Match> matches;
   std::vector<CellHit> hits;
   std::vector<Entry> entries;
+  std::vector<Written> written;
   std::array<std::vector<char>, readings_max> arenas;  // Values, by the reading that wrote them.
   std::vector<uint32_t> row_starts;  // Index into entries of each row's first, and one more; empty: no entries.
   uint64_t gathered = 0;
@@ -237,6 +250,23 @@ void ResultMasker::Impl::gather_bytea(std::string_view text, const Cell& cell, u
   gather_decoded(cell, CellForm::HexBytea, key);
 }
 
+// A domain's or an unknown type, or a copied query's: bytea or JSON may be below.
+void ResultMasker::Impl::gather_unknown(std::string_view text, const Cell& cell, uint64_t key) {
+  if (text.starts_with("\\x")) {
+    if (text.size() > copied_cell_size_max) return unreadable(key);
+    decoded.clear();
+    if (append_unhexed(text, decoded)) {
+      gather_decoded(cell, CellForm::HexBytea, key);
+      return gather(text, cell, CellForm::NullOnHit, key);  // Or it is text that begins so.
+    }
+  }
+  const bool may_be_json = (text.front() == '{' || text.front() == '[') && text.size() <= copied_cell_size_max;
+  if (is_json_string(text) || (may_be_json && json_pieces.walk(text, *detectors) != nullptr)) {
+    return gather_json(text, cell, CellForm::Json, key);
+  }
+  gather(text, cell, CellForm::Structured, key);
+}
+
 void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, TypeClass type, uint64_t key) {
   const Bytes bytes{cell.data, static_cast<size_t>(cell.size)};
   const auto text = as_text(bytes);
@@ -263,7 +293,7 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, T
       case TypeClass::Skip: return gather_binary(cell, key);
     }
   }
-  if (text.size() < size_min) return;
+  if (text.empty() || text.size() < size_min) return;
   switch (type) {
     case TypeClass::Text: return gather(text, cell, CellForm::Text, key);
     case TypeClass::Json:
@@ -272,10 +302,7 @@ void ResultMasker::Impl::scan_cell(const Cell& cell, const ColumnPlan& column, T
     case TypeClass::Bytea:
       if (column.binary) return gather(text, cell, CellForm::Text, key);
       return gather_bytea(text, cell, key);
-    case TypeClass::Opaque:
-      // A domain's or an unknown type: it may be bytea below.
-      if (text.starts_with("\\x")) return gather_bytea(text, cell, key);
-      return gather(text, cell, CellForm::Structured, key);
+    case TypeClass::Opaque: return gather_unknown(text, cell, key);
     case TypeClass::Integer:
     case TypeClass::Numeric:
     case TypeClass::NullOnHit:
@@ -357,22 +384,36 @@ void ResultMasker::Impl::scan(std::string_view text, const Search& search, const
 void ResultMasker::Impl::write_cell(std::span<const CellHit> cell_hits, CellWriter& writer, size_t reading) {
   const size_t offset = arenas[reading].size();
   const ColumnPlan& column = plan->columns[cell_hits[0].key & UINT16_MAX];
-  bool kept = writer.write(cell_hits);
+  const auto earlier = std::ranges::lower_bound(entries, cell_hits[0].key, {}, &Entry::key);
+  std::vector<Written> before;
+  if (reading > 0) {
+    const auto first = written.begin() + static_cast<ptrdiff_t>(earlier->written);
+    before.assign(first, first + static_cast<ptrdiff_t>(earlier->written_count));
+  }
+  const size_t first_written = written.size();
+  bool kept = writer.write(cell_hits, before);
   if (kept && overflows(column, {arenas[reading].data() + offset, arenas[reading].size() - offset})) {
     arenas[reading].resize(offset);
     kept = false;
   }
-  const Entry entry{cell_hits[0].key, reading, offset, arenas[reading].size() - offset, cell_hits[0].form, {!kept, {}}};
+  const Entry entry{.key = cell_hits[0].key,
+                    .reading = reading,
+                    .offset = offset,
+                    .size = arenas[reading].size() - offset,
+                    .form = cell_hits[0].form,
+                    .replacement = {!kept, {}},
+                    .written = first_written,
+                    .written_count = written.size() - first_written};
   if (reading == 0) {
     entries.push_back(entry);
   } else {
-    *std::ranges::lower_bound(entries, entry.key, {}, &Entry::key) = entry;
+    *earlier = entry;
   }
 }
 
 void ResultMasker::Impl::write_hits(size_t reading) {
   std::ranges::sort(hits, {}, [](const CellHit& hit) { return std::pair(hit.key, hit.begin); });
-  CellWriter writer(specs, scratch.impl_->hasher, arenas[reading]);
+  CellWriter writer(specs, scratch.impl_->hasher, arenas[reading], written);
   for (size_t first = 0; first < hits.size();) {
     size_t last = first + 1;
     while (last < hits.size() && hits[last].key == hits[first].key) last += 1;
@@ -390,15 +431,24 @@ void ResultMasker::Impl::sort_entries() {
   entries.erase(repeated.begin(), repeated.end());
 }
 
-void ResultMasker::Impl::gather_form(std::string_view text, CellForm form, uint64_t key) {
-  const Cell cell{as_bytes(text).data(), static_cast<int32_t>(text.size())};
-  if (form == CellForm::JsonbBinary) return gather_json(text.substr(1), cell, form, key);
-  if (form == CellForm::Json) return gather_json(text, cell, form, key);
-  if (form != CellForm::HexBytea) return gather(text, cell, form, key);
+// Offsets are those of the value, whatever is hidden behind stars.
+void ResultMasker::Impl::gather_form(std::string_view value, std::span<const Written> hidden, CellForm form, uint64_t key) {
+  const Cell cell{as_bytes(value).data(), static_cast<int32_t>(value.size())};
+  const size_t front = form == CellForm::JsonbBinary ? 1 : 0;
   decoded.clear();
-  const bool hex = append_unhexed(text, decoded);
-  SLUICE_ASSERT(hex);
-  gather_decoded(cell, form, key);
+  if (form == CellForm::HexBytea) {
+    const bool hex = append_unhexed(value, decoded);
+    SLUICE_ASSERT(hex);
+  } else if (!hidden.empty()) {
+    decoded.assign(value.begin(), value.end());
+  }
+  for (const Written& w : hidden) {
+    std::fill(decoded.begin() + static_cast<ptrdiff_t>(front + w.begin), decoded.begin() + static_cast<ptrdiff_t>(front + w.end), '*');
+  }
+  if (form == CellForm::HexBytea) return gather_decoded(cell, form, key);
+  const auto text = (hidden.empty() ? value : std::string_view{decoded.data(), decoded.size()}).substr(front);
+  if (is_json(form)) return gather_json(text, cell, form, key);
+  gather(text, cell, form, key);
 }
 
 void ResultMasker::Impl::read_again() {
@@ -409,7 +459,10 @@ void ResultMasker::Impl::read_again() {
       const auto value = value_of(entry);
       const auto stars = static_cast<size_t>(std::ranges::count(value, '*'));
       current = plan->columns[entry.key & UINT16_MAX].search;
-      if (value.size() - stars >= size_min) gather_form(value, entry.form, entry.key);
+      if (value.size() - stars < size_min) continue;
+      gather_form(value, {}, entry.form, entry.key);
+      const auto hidden = std::span(written).subspan(entry.written, entry.written_count);
+      if (!hidden.empty()) gather_form(value, hidden, entry.form, entry.key);
     }
     flush_all();
     if (hits.empty()) return;
@@ -462,6 +515,7 @@ void ResultMasker::begin(const BoundRules& rules, const MaskPlan& plan) {
   impl.shadows.clear();
   impl.hits.clear();
   impl.entries.clear();
+  impl.written.clear();
   for (std::vector<char>& arena : impl.arenas) arena.clear();
   impl.row_starts.clear();
 }

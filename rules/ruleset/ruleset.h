@@ -181,6 +181,7 @@ class BoundRules {
   [[nodiscard]] Decision judge_copies(const Facts& facts, bool masked, const Catalog* catalog) const;
   /// For the columns of a COPY that are not known.
   [[nodiscard]] TypeSet context_of_copy(const Facts& facts, const CopyOut& copy, const Catalog* catalog) const;
+  void look_at_all(const ResultShape& shape, const Catalog* catalog, MaskPlan& plan) const;
 
   static constexpr uint32_t no_rule = UINT32_MAX;
 

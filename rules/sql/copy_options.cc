@@ -89,6 +89,9 @@ bool consistent(const CopyOut& copy) {
   const auto line_end = [](char c) { return c == '\n' || c == '\r' || c == '\0'; };
   if (line_end(copy.delimiter) || std::ranges::any_of(copy.null_text, line_end)) return false;
   if (copy.null_text.find(copy.delimiter) != std::string::npos) return false;
+  // A mask writes it for each value that becomes NULL: it must not make much of little.
+  constexpr size_t null_text_size_max = 64;
+  if (copy.null_text.size() > null_text_size_max) return false;
   if (copy.format == CopyOut::Format::Csv) {
     return copy.delimiter != copy.quote && !line_end(copy.quote) && !line_end(copy.escape) &&
            copy.null_text.find(copy.quote) == std::string::npos;

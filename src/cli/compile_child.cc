@@ -11,9 +11,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <csignal>
+#include <new>
 #include <string>
 
 // The header of glibc 2.36 declares C functions as if they were C++.
@@ -41,6 +43,7 @@ namespace sluice::cli {
 namespace {
 
 constexpr size_t reason_size_max = 64U << 10;
+constexpr int no_memory_code = 40;  // Unlike any of ExitCode.
 constexpr std::string_view memory_argument = "memory=";
 constexpr std::string_view time_argument = "seconds=";
 constexpr std::string_view target_argument = "target=";
@@ -114,54 +117,80 @@ Expected<pid_t> start(const Descriptor& request, const Descriptor& answer, std::
   return child;
 }
 
-/// The status of waitpid(); nullopt: it did not end in time, and was killed.
-std::optional<int> wait_for(pid_t child, int64_t timeout_ms) {
-  const Descriptor ends(::pidfd_open(child, 0));
-  bool in_time = false;
-  timespec now{};
-  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  const auto ms = [](const timespec& t) { return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000; };
-  const int64_t until = ms(now) + timeout_ms;
-  for (int64_t left = timeout_ms; ends.value >= 0 && !in_time && left > 0; left = until - ms(now)) {
-    pollfd polled{ends.value, POLLIN, 0};
-    in_time = ::poll(&polled, 1, static_cast<int>(left)) > 0;
-    (void)::clock_gettime(CLOCK_MONOTONIC, &now);
-  }
-  if (!in_time) (void)::kill(child, SIGKILL);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) SLUICE_ASSERT(errno == EINTR);
-  return in_time ? std::optional(status) : std::nullopt;
-}
-
 Error too_much(std::string_view what, std::string_view key) {
   return {fmt::format("compiling the rules {}, and was stopped: make their patterns simpler, or raise {}", what, key)};
 }
 
-Expected<void> check_end(std::optional<int> status, int answer, const CompileLimits& limits) {
-  if (!status) {
-    return std::unexpected(too_much(fmt::format("did not end within {} s", wall_clock_factor * seconds_of(limits)), "compile.time"));
-  }
-  if (WIFSIGNALED(*status)) {
-    if (WTERMSIG(*status) == SIGXCPU) {
-      return std::unexpected(too_much(fmt::format("took more than {} s", seconds_of(limits)), "compile.time"));
-    }
-    // Where an allocation fails, there or in a library, the end is abort(); a broken invariant says so on standard error.
-    if (WTERMSIG(*status) == SIGABRT) {
-      return std::unexpected(too_much(fmt::format("needs more than {} MiB", limits.memory >> 20), "compile.memory"));
-    }
-    if (WTERMSIG(*status) == SIGXFSZ) return fail("the compiled rules would be too large: divide the rules");
-    return fail(fmt::format("compiling the rules was ended by signal {}: is the machine short of memory?", WTERMSIG(*status)));
-  }
-  if (WEXITSTATUS(*status) == Ok) return {};
-  const auto reason = read_all(answer, reason_size_max);
-  if (WEXITSTATUS(*status) == BadConfig && reason && !reason->empty()) return fail(std::string(as_text(*reason)));
-  return fail(fmt::format("compiling the rules ended with code {} and no reason", WEXITSTATUS(*status)));
+Error out_of_memory(const CompileLimits& limits) {
+  return too_much(fmt::format("needs more than {} MiB", limits.memory >> 20), "compile.memory");
 }
 
-void limit(int which, uint64_t most) {
+/// The status of waitpid(). An error where it did not end by itself: then it was killed.
+Expected<int> wait_for(pid_t child, int64_t timeout_ms, int cancel) {
+  const Descriptor ends(::pidfd_open(child, 0));
+  const int no_descriptor = ends.value < 0 ? errno : 0;
+  bool in_time = false;
+  bool cancelled = false;
+  timespec now{};
+  (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  const auto ms = [](const timespec& t) { return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000; };
+  const int64_t until = ms(now) + timeout_ms;
+  for (int64_t left = timeout_ms; no_descriptor == 0 && !in_time && !cancelled && left > 0; left = until - ms(now)) {
+    pollfd polled[] = {{ends.value, POLLIN, 0}, {cancel, POLLIN, 0}};
+    if (::poll(polled, 2, static_cast<int>(left)) > 0) {
+      in_time = polled[0].revents != 0;
+      cancelled = polled[1].revents != 0;
+    }
+    (void)::clock_gettime(CLOCK_MONOTONIC, &now);
+  }
+  if (!in_time) (void)::kill(child, SIGKILL);
+  int status = 0;
+  int error = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    error = errno;
+    if (error != EINTR) return fail(fmt::format("the process that compiles rules cannot be waited for: {}", errno_text(error)));
+  }
+  if (no_descriptor != 0) return fail(fmt::format("the process that compiles rules cannot be watched: {}", errno_text(no_descriptor)));
+  if (cancelled && !in_time) return fail("compiling the rules was stopped, since the gateway stops");
+  if (!in_time) {
+    return std::unexpected(too_much(fmt::format("did not end within {} s", timeout_ms / 1000), "compile.time"));
+  }
+  return status;
+}
+
+Expected<void> check_end(int status, int answer, const CompileLimits& limits) {
+  if (WIFSIGNALED(status)) {
+    if (WTERMSIG(status) == SIGXCPU) {
+      return std::unexpected(too_much(fmt::format("took more than {} s", seconds_of(limits)), "compile.time"));
+    }
+    // The end of an allocation that fails, there or in a library. A broken invariant says more on standard error.
+    if (WTERMSIG(status) == SIGABRT) return std::unexpected(out_of_memory(limits));
+    if (WTERMSIG(status) == SIGXFSZ) return fail("the compiled rules would be too large: divide the rules");
+    return fail(fmt::format("compiling the rules was ended by signal {}: is the machine short of memory?", WTERMSIG(status)));
+  }
+  if (WEXITSTATUS(status) == Ok) return {};
+  if (WEXITSTATUS(status) == no_memory_code) {
+    return std::unexpected(out_of_memory(limits));
+  }
+  const auto reason = read_all(answer, reason_size_max);
+  if (WEXITSTATUS(status) == BadConfig && reason && !reason->empty()) return fail(std::string(as_text(*reason)));
+  return fail(fmt::format("compiling the rules ended with code {} and no reason", WEXITSTATUS(status)));
+}
+
+// False: this limit cannot be set. One that is lower already stays.
+bool limit(int which, uint64_t most) {
+  const auto resource = static_cast<__rlimit_resource_t>(which);
+  rlimit now{};
+  if (::getrlimit(resource, &now) != 0) return false;
   // Above the soft limit on time comes a signal that says so; above the hard one comes SIGKILL, which does not.
-  const rlimit both{most, which == RLIMIT_CPU ? most + 1 : most};
-  SLUICE_ASSERT(::setrlimit(static_cast<__rlimit_resource_t>(which), &both) == 0);
+  const rlimit both{std::min<rlim_t>(most, now.rlim_max), std::min<rlim_t>(which == RLIMIT_CPU ? most + 1 : most, now.rlim_max)};
+  return ::setrlimit(resource, &both) == 0;
+}
+
+// Where memory is short on this machine, this process is the one to end.
+void offer_to_be_killed() {
+  const Descriptor file(::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC));
+  (void)!::write(file.value, "1000", 4);
 }
 
 struct Orders {
@@ -206,7 +235,8 @@ Expected<std::vector<std::byte>> compile_request(const rules::CompileContext& co
 }  // namespace
 
 Expected<rules::StoredDatabases> compile_in_child(std::span<const rules::SourceFile> sources,
-                                                  const rules::CompileContext& context, const CompileLimits& limits) {
+                                                  const rules::CompileContext& context, const CompileLimits& limits,
+                                                  int cancel) {
   // Sources travel as a compiled file that has no databases yet.
   const auto asked = rules::write_artefact(rules::stamp_here(), sources, {}, nullptr);
   if (!asked) return std::unexpected(asked.error());
@@ -221,8 +251,9 @@ Expected<rules::StoredDatabases> compile_in_child(std::span<const rules::SourceF
   for (const auto& key : context.mask_keys) arguments.push_back(fmt::format("{}{}", mask_key_argument, key->name));
   const auto child = start(request, answer, std::move(arguments));
   if (!child) return std::unexpected(child.error());
-  const auto status = wait_for(*child, static_cast<int64_t>(seconds_of(limits)) * 1000 * wall_clock_factor);
-  if (auto ended = check_end(status, answer.value, limits); !ended) return std::unexpected(ended.error());
+  const auto status = wait_for(*child, static_cast<int64_t>(seconds_of(limits)) * 1000 * wall_clock_factor, cancel);
+  if (!status) return std::unexpected(status.error());
+  if (auto ended = check_end(*status, answer.value, limits); !ended) return std::unexpected(ended.error());
 
   const auto bytes = read_all(answer.value, rules::artefact_size_max);
   if (!bytes) return fail("the compiled rules cannot be read back");
@@ -237,12 +268,13 @@ int run_compile_child(std::span<char*> arguments) {
   if (!orders) return complain(Usage, "this name is for sluice itself: it compiles rules under it");
   // Whoever asked is gone: nobody waits for the answer.
   (void)::prctl(PR_SET_PDEATHSIG, SIGKILL);
-  limit(RLIMIT_CORE, 0);
-  limit(RLIMIT_FSIZE, rules::artefact_size_max);
-  limit(RLIMIT_CPU, orders->seconds);
-  if (SLUICE_LIMITS_ADDRESS_SPACE != 0) limit(RLIMIT_AS, orders->memory);
-
-  const auto made = compile_request(orders->context);
+  (void)::prctl(PR_SET_DUMPABLE, 0);
+  offer_to_be_killed();
+  std::set_new_handler([] { ::_exit(no_memory_code); });
+  const bool limited = limit(RLIMIT_CORE, 0) && limit(RLIMIT_FSIZE, rules::artefact_size_max) && limit(RLIMIT_CPU, orders->seconds) &&
+                       (SLUICE_LIMITS_ADDRESS_SPACE == 0 || limit(RLIMIT_AS, orders->memory));
+  const Expected<std::vector<std::byte>> made = limited ? compile_request(orders->context)
+                                                        : fail("the process that compiles rules cannot be limited");
   const Bytes out = made ? Bytes(*made) : as_bytes(std::string_view(made.error().message).substr(0, reason_size_max));
   if (!write_all(STDOUT_FILENO, out)) return Failed;
   return made ? Ok : BadConfig;

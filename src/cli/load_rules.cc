@@ -39,7 +39,7 @@ std::string foreign_warning(const std::string& path, const rules::ArtefactStamp&
   const rules::ArtefactStamp here = rules::stamp_here();
   return fmt::format("{}: compiled by sluice {} with Hyperscan {} for processor features {:#x}, and here are sluice {}, Hyperscan "
                      "{} and {:#x}: compiled again from the sources in it, which takes longer",
-                     path, printable(stamp.sluice), printable(stamp.hyperscan), stamp.cpu_features, here.sluice, here.hyperscan,
+                     printable(path), printable(stamp.sluice), printable(stamp.hyperscan), stamp.cpu_features, here.sluice, here.hyperscan,
                      here.cpu_features);
 }
 
@@ -47,11 +47,17 @@ std::string foreign_warning(const std::string& path, const rules::ArtefactStamp&
 
 Expected<std::vector<SourceFile>> read_rules(const std::vector<std::string>& paths) {
   std::vector<SourceFile> sources;
+  size_t sum = 0;
   for (const std::string& path : paths) {
     const bool compiled = rules::is_artefact(control::read_beginning(path, rules::artefact_magic.size()));
     const size_t size_max = compiled ? rules::artefact_size_max : rules::source_size_max;
     auto text = control::read_file(path, size_max);
     if (!text) return std::unexpected(text.error());
+    sum += text->size();
+    if (sum > rules::artefact_size_max) {
+      return fail(fmt::format("{}: expected rule files of at most {} MiB together, found more", printable(path),
+                              rules::artefact_size_max >> 20));
+    }
     sources.push_back({path, std::move(*text)});
   }
   return sources;
@@ -112,7 +118,7 @@ rules::CompileContext context_of(const Settings& settings, rules::MaskKeys mask_
 
 Expected<std::shared_ptr<const RuleSet>> compile_rules(const std::vector<SourceFile>& sources, const Settings& settings,
                                                        Loading loading, rules::MaskKeys mask_keys, uint64_t generation,
-                                                       std::vector<std::string>* warnings) {
+                                                       std::vector<std::string>* warnings, int cancel) {
   const auto artefact = artefact_of(sources);
   if (!artefact) return std::unexpected(artefact.error());
   if (loading != Loading::Trial && !settings.rules_verify_key_file.empty()) {
@@ -120,14 +126,15 @@ Expected<std::shared_ptr<const RuleSet>> compile_rules(const std::vector<SourceF
     if (!good) return std::unexpected(good.error());
   }
   rules::CompileContext context = context_of(settings, std::move(mask_keys));
-  if (*artefact) {
+  // Hyperscan believes databases: those of a file that is only looked at, whoever made it, are not run.
+  if (*artefact && loading != Loading::Trial) {
     auto set = rules::load_artefact(**artefact, context, generation, warnings);
     if (!set || *set != nullptr) return set;
     if (warnings != nullptr) warnings->push_back(foreign_warning(sources.front().path, (*artefact)->stamp));
   }
   const std::vector<SourceFile>& texts = *artefact ? (*artefact)->sources : sources;
   if (loading != Loading::Serving) return rules::compile(texts, context, generation, warnings);
-  const auto made = compile_in_child(texts, context, settings.compile_limits);
+  const auto made = compile_in_child(texts, context, settings.compile_limits, cancel);
   if (!made) return std::unexpected(made.error());
   context.stored = &*made;
   return rules::compile(texts, context, generation, warnings);
@@ -139,7 +146,7 @@ Expected<std::shared_ptr<const RuleSet>> load_rules(const Settings& settings, Lo
   if (!sources) return std::unexpected(sources.error());
   Expected<rules::MaskKeys> mask_keys = loading == Loading::Trial ? stand_in_mask_keys(settings) : read_mask_keys(settings);
   if (!mask_keys) return std::unexpected(mask_keys.error());
-  return compile_rules(*sources, settings, loading, std::move(*mask_keys), generation, warnings);
+  return compile_rules(*sources, settings, loading, std::move(*mask_keys), generation, warnings, -1);
 }
 
 }  // namespace sluice::cli

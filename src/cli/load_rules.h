@@ -18,7 +18,7 @@ namespace sluice::cli {
 enum class Loading : uint8_t {
   Serving,   ///< They will run: signed where the settings want that, and compiled in a process of its own under limits.
   Checking,  ///< A command asks whether they could: signed the same way, compiled in the command's own process.
-  Trial,     ///< A command looks at them: signed or not, compiled in the command's own process.
+  Trial,     ///< A command looks at them: signed or not, their text compiled in the command's own process.
 };
 
 /// The bytes of every file, as they are now. The error names the file.
@@ -37,10 +37,10 @@ enum class Loading : uint8_t {
 /// What rules of these settings may speak of.
 [[nodiscard]] rules::CompileContext context_of(const Settings& settings, rules::MaskKeys mask_keys);
 
-/// Errors and warnings are lines `file:line:column: …`, or `file: …` about a compiled file.
+/// `cancel`: see compile_in_child(). Errors and warnings are lines `file:line:column: …`, or `file: …` about a compiled file.
 [[nodiscard]] Expected<std::shared_ptr<const rules::RuleSet>> compile_rules(
     const std::vector<rules::SourceFile>& sources, const Settings& settings, Loading loading, rules::MaskKeys mask_keys,
-    uint64_t generation, std::vector<std::string>* warnings);
+    uint64_t generation, std::vector<std::string>* warnings, int cancel);
 
 /// Reads and compiles the files the settings name; for a trial with stand-ins for keys.
 [[nodiscard]] Expected<std::shared_ptr<const rules::RuleSet>> load_rules(const Settings& settings, Loading loading,

@@ -90,7 +90,8 @@ Reloader::Reloader(Started started, DataPlane& data_plane, LogSink& log)
       credentials_(std::move(started.credentials)),
       keys_stamp_(started.keys_stamp),
       inotify_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      cancel_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   status_.generation = current_.set->generation();
   status_.count = current_.set->rule_count();
   status_.hash = hex_encode(current_.set->hash());
@@ -107,13 +108,20 @@ Reloader::Reloader(Started started, DataPlane& data_plane, LogSink& log)
   thread_ = std::thread([this] { run(); });
 }
 
+void Reloader::cancel() {
+  const uint64_t one = 1;
+  (void)!::write(cancel_, &one, sizeof one);
+}
+
 Reloader::~Reloader() {
   stop_ = true;
+  cancel();
   const uint64_t one = 1;
   (void)!::write(wake_, &one, sizeof one);
   thread_.join();
   if (inotify_ >= 0) ::close(inotify_);
   if (wake_ >= 0) ::close(wake_);
+  if (cancel_ >= 0) ::close(cancel_);
 }
 
 SettingsPtr Reloader::settings() const {
@@ -186,7 +194,7 @@ Expected<PushResult> Reloader::compile_and_publish(std::vector<rules::SourceFile
   auto keys = read_mask_keys(*context);
   if (!keys) return std::unexpected(keys.error());
   const auto began = std::chrono::steady_clock::now();
-  auto set = compile_rules(sources, *context, Loading::Serving, *keys, current_.set->generation() + 1, &warnings);
+  auto set = compile_rules(sources, *context, Loading::Serving, *keys, current_.set->generation() + 1, &warnings, cancel_);
   if (!set) return std::unexpected(set.error());
   change.rules = *set;
   const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - began;
@@ -317,6 +325,7 @@ Reloader::Look Reloader::look() const {
     if (found) paths.insert(paths.end(), found->begin(), found->end());
   }
   for (const MaskKeySettings& key : now->mask_keys) paths.push_back(key.file);
+  if (!now->rules_verify_key_file.empty()) paths.push_back(now->rules_verify_key_file);
   std::ranges::sort(paths);
   paths.erase(std::ranges::unique(paths).begin(), paths.end());
   Look out;
@@ -336,6 +345,9 @@ void Reloader::watch() {
   if (folders.front().empty()) folders.front() = ".";
   for (const std::string& file : now->rule_files) folders.push_back(std::filesystem::path(file).parent_path().string());
   for (const MaskKeySettings& key : now->mask_keys) folders.push_back(std::filesystem::path(key.file).parent_path().string());
+  if (!now->rules_verify_key_file.empty()) {
+    folders.push_back(std::filesystem::path(now->rules_verify_key_file).parent_path().string());
+  }
   folders.insert(folders.end(), now->rule_folders.begin(), now->rule_folders.end());
   std::ranges::sort(folders);
   folders.erase(std::ranges::unique(folders).begin(), folders.end());

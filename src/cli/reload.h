@@ -68,6 +68,9 @@ class Reloader {
   /// Publishes the rules that ran before the current ones, as a new generation.
   [[nodiscard]] Expected<PushResult> rollback(bool revoke);
 
+  /// The gateway stops: a compiler that is under way ends, and what it was to make is not published.
+  void cancel();
+
   [[nodiscard]] control::RulesStatus status() const;
   [[nodiscard]] uint64_t access_subjects() const { return access_subjects_.load(); }
 
@@ -107,6 +110,7 @@ class Reloader {
   Look seen_;
   const int inotify_;  // -1: there is none, and a look each second has to do.
   const int wake_;
+  const int cancel_;  // Readable from cancel() on.
   std::atomic<bool> requested_{false};
   std::atomic<bool> stop_{false};
   std::thread thread_;

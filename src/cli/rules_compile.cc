@@ -82,6 +82,11 @@ int compile(const CompileOptions& o) {
   if (!databases) return complain(Failed, databases.error().message);
   const auto bytes = rules::write_artefact(rules::stamp_here(), sources, *databases, key ? &*key : nullptr);
   if (!bytes) return complain(BadConfig, bytes.error().message);
+  // A slip must not cost somebody's rules, nor a key.
+  const auto there = control::stamp_of(o.out);
+  if (there.size > 0 && !rules::is_artefact(control::read_beginning(o.out, rules::artefact_magic.size()))) {
+    return complain(BadConfig, fmt::format("{}: expected compiled rules to replace, found another file: give -o another name", printable(o.out)));
+  }
   if (auto done = write_file(o.out, as_text(*bytes), public_mode, Existing::Replace); !done) {
     return complain(Failed, done.error().message);
   }

@@ -1,6 +1,7 @@
 // `sluice rules show`: what a compiled file holds, and who signed it.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <memory>
@@ -26,11 +27,20 @@ struct ShowOptions {
   bool json = false;
 };
 
-enum class Trust : uint8_t { Unsigned, Unchecked, Unknown, Known };
+enum class Trust : uint8_t {
+  Unsigned,   ///< And nobody asked for a signature.
+  Unchecked,  ///< Signed, and nobody said whose signature counts.
+  Refused,    ///< Unsigned, where a signature is asked for.
+  Unknown,
+  Known,
+};
+
+bool may_be_used(Trust trust) { return trust != Trust::Refused && trust != Trust::Unknown; }
 
 std::string_view words_of(Trust trust) {
   switch (trust) {
     case Trust::Unsigned: return "not signed";
+    case Trust::Refused: return "none, and one is asked for";
     case Trust::Unchecked: return "good; whether that key counts was not asked: give -c or --verify-key";
     case Trust::Unknown: return "good, but of a key that does not count here";
     case Trust::Known: return "good, of a key that counts";
@@ -46,10 +56,10 @@ Expected<Trust> trust_in(const ShowOptions& o, const rules::Artefact& artefact) 
     file = settings->rules_verify_key_file;
     if (file.empty()) return fail(fmt::format("{}: has no rules_verify_key: give --verify-key", o.config));
   }
-  if (!artefact.signed_by) return Trust::Unsigned;
-  if (file.empty()) return Trust::Unchecked;
+  if (file.empty()) return artefact.signed_by ? Trust::Unchecked : Trust::Unsigned;
   const auto keys = control::read_public_keys(file);
   if (!keys) return std::unexpected(keys.error());
+  if (!artefact.signed_by) return Trust::Refused;
   return std::ranges::find(*keys, *artefact.signed_by) == keys->end() ? Trust::Unknown : Trust::Known;
 }
 
@@ -77,7 +87,7 @@ void print_json(const rules::Artefact& artefact, Trust trust) {
                    {"signed_by", nullptr},
                    {"trusted", nullptr}};
   if (artefact.signed_by) out["signed_by"] = key_id(*artefact.signed_by);
-  if (trust == Trust::Known || trust == Trust::Unknown) out["trusted"] = trust == Trust::Known;
+  if (trust == Trust::Known || !may_be_used(trust)) out["trusted"] = trust == Trust::Known;
   fmt::print("{}\n", out.dump(2, ' ', false, ordered_json::error_handler_t::replace));
 }
 
@@ -94,20 +104,33 @@ void print_text(const rules::Artefact& artefact, Trust trust) {
   for (const rules::SourceFile& s : artefact.sources) fmt::print("source      {} ({} bytes)\n", printable(s.path), s.text.size());
 }
 
+// As they are; but a terminal is shown nothing that it would take for a command.
+void print_sources(const std::vector<rules::SourceFile>& sources) {
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  for (const rules::SourceFile& s : sources) {
+    fmt::print("# {}\n", printable(s.path));
+    for (std::string_view left = s.text; !left.empty();) {
+      const auto line = left.substr(0, left.find('\n'));
+      fmt::print("{}\n", terminal ? printable(line) : std::string(line));
+      left.remove_prefix(std::min(line.size() + 1, left.size()));
+    }
+  }
+}
+
 int show(const ShowOptions& o) {
   const auto files = read_rules({o.file});
   if (!files) return complain(BadConfig, files.error().message);
   const auto artefact = artefact_of(*files);
   if (!artefact) return complain(BadConfig, artefact.error().message);
   if (!*artefact) return complain(BadConfig, fmt::format("{}: expected compiled rules, found something else", o.file));
-  if (o.sources) {
-    for (const rules::SourceFile& s : (*artefact)->sources) fmt::print("# {}\n{}\n", printable(s.path), s.text);
-    return Ok;
-  }
   const auto trust = trust_in(o, **artefact);
   if (!trust) return complain(BadConfig, trust.error().message);
-  o.json ? print_json(**artefact, *trust) : print_text(**artefact, *trust);
-  return *trust == Trust::Unknown ? BadConfig : Ok;
+  if (o.sources) {
+    print_sources((*artefact)->sources);
+  } else {
+    o.json ? print_json(**artefact, *trust) : print_text(**artefact, *trust);
+  }
+  return may_be_used(*trust) ? Ok : BadConfig;
 }
 
 }  // namespace

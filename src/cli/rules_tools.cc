@@ -55,7 +55,7 @@ Expected<TriedRules> load_rules_from(const std::string& config, const std::vecto
                                       uint64_t generation) {
   auto found = find_rules(config, paths);
   if (!found) return std::unexpected(found.error());
-  auto set = compile_rules(found->sources, found->settings, Loading::Trial, stand_in_mask_keys(found->settings), generation, nullptr);
+  auto set = compile_rules(found->sources, found->settings, Loading::Trial, stand_in_mask_keys(found->settings), generation, nullptr, -1);
   if (!set) return std::unexpected(set.error());
   return TriedRules{std::move(found->settings), std::move(*set)};
 }

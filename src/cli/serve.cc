@@ -27,6 +27,7 @@ int harden_process() {
     (void)::setrlimit(RLIMIT_NOFILE, &files);  // With fewer descriptors fewer sessions fit; that is all.
   }
   (void)std::signal(SIGPIPE, SIG_IGN);
+  (void)std::signal(SIGCHLD, SIG_DFL);  // Who starts us may have it ignored, and then nobody learns how a child ended.
   return Ok;
 }
 

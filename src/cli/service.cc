@@ -27,6 +27,14 @@ int64_t monotonic_ms() {
   return int64_t{t.tv_sec} * 1000 + t.tv_nsec / 1'000'000;
 }
 
+/// Readable while a signal to stop waits to be read: they are blocked. It takes none of them.
+int stop_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int s : {SIGTERM, SIGINT}) sigaddset(&set, s);
+  return ::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
 }  // namespace
 
 Service::Service(std::string config, control::FileStamp config_stamp, Settings settings, int signals)
@@ -46,7 +54,9 @@ int Service::start() {
   if (!sources) return complain(BadConfig, sources.error().message);
   auto mask_keys = read_mask_keys(*settings_);
   if (!mask_keys) return complain(BadConfig, mask_keys.error().message);
-  auto rules = compile_rules(*sources, *settings_, Loading::Serving, *mask_keys, 1, &warnings);
+  const int stop_asked = stop_signals();
+  auto rules = compile_rules(*sources, *settings_, Loading::Serving, *mask_keys, 1, &warnings, stop_asked);
+  if (stop_asked >= 0) ::close(stop_asked);
   if (!rules) return complain(BadConfig, rules.error().message);
   with.rules = {std::move(*sources), std::move(*mask_keys), *rules, "configuration"};
   for (const std::string& w : warnings) log_.log(LogLevel::Warn, "rules", {{"message", w}});
@@ -173,6 +183,7 @@ int Service::run() {
 void Service::stop(std::string_view why) {
   if (stopped_) return;
   stopped_ = true;
+  if (reloader_ != nullptr) reloader_->cancel();
   local_.reset();
   admin_.reset();
   reloader_.reset();

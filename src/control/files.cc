@@ -34,6 +34,14 @@ std::string mode_message(const std::string& path, mode_t mode) {
                      mode & 07777);
 }
 
+// Without leaving what it held behind in freed memory.
+void grow(std::string& text, size_t size) {
+  std::string larger(size, '\0');
+  std::ranges::copy(text, larger.begin());
+  wipe(text);
+  text = std::move(larger);
+}
+
 Expected<std::string> read_checked(const std::string& path, size_t size_max, bool secret) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (file.value < 0) return fail(fmt::format("{}: cannot be opened: {}", path, errno_text(errno)));
@@ -41,8 +49,8 @@ Expected<std::string> read_checked(const std::string& path, size_t size_max, boo
   if (::fstat(file.value, &status) != 0) return fail(fmt::format("{}: {}", path, errno_text(errno)));
   if (!S_ISREG(status.st_mode)) return fail(fmt::format("{}: expected a file, found something else", path));
   if (secret && (status.st_mode & 077) != 0) return fail(mode_message(path, status.st_mode));
-  std::string out;
-  out.resize(size_max + 1);
+  // A byte more than it has tells whether it grew, or is one that has no size, as in /proc.
+  std::string out(std::min(static_cast<size_t>(std::max<off_t>(status.st_size, 0)), size_max) + 1, '\0');
   size_t have = 0;
   while (have < out.size()) {
     const ssize_t n = ::read(file.value, out.data() + have, out.size() - have);
@@ -50,6 +58,7 @@ Expected<std::string> read_checked(const std::string& path, size_t size_max, boo
     if (n < 0) return fail(fmt::format("{}: cannot be read: {}", path, errno_text(errno)));
     if (n == 0) break;
     have += static_cast<size_t>(n);
+    if (have == out.size() && have <= size_max) grow(out, std::min(2 * have, size_max + 1));
   }
   if (have > size_max) {
     wipe(out);

@@ -1,5 +1,6 @@
 """COPY TO STDOUT under masks: what comes out is what a SELECT would show, in rows that COPY FROM and every CSV reader
 take. Judged by PostgreSQL itself (COPY FROM of the masked rows) and by Python's csv module."""
+import contextlib
 import csv
 import io
 import random
@@ -253,3 +254,40 @@ def test_frames_are_whole_after_masking(door):
         answer = connection.until()
         assert [tag for tag, _ in answer][:1] == ["H"] and answer[-3][0] == "c" and answer[-2] == ("C", f"COPY {len(AWKWARD) * 3}\0".encode())
         assert struct.unpack("!bh", answer[0][1][:3]) == (0, 4)
+
+
+def test_what_the_catalog_says_of_a_name_makes_no_value_pass(door, direct):
+    """A table of the caller's own may hide the one that the catalog knows by that name, or have changed its types."""
+    with contextlib.closing(direct()) as owner:
+        owner.run("drop schema if exists hidden cascade; create schema hidden; "
+                  "create table hidden.log (at timestamptz, seq uuid); create table hidden.mine (at int)")
+    card, mail = "4111111111111111", "ann@example.com"
+    with door.connect("agent") as connection:
+        connection.run("set search_path = hidden, public")
+        wait_until(lambda: connection.run("copy hidden.log to stdout")[-2][0] == "C" and
+                   connection.run("copy hidden.mine to stdout")[-2][0] == "C", 20, "the catalog")
+        connection.run("create temp table log (a text, b text)")
+        connection.run(f"insert into log values ('{card}', '{mail}')")
+        shown = b"".join(copied(connection, "copy log to stdout"))
+        assert card.encode() not in shown and mail.encode() not in shown and shown.endswith(b"\n")
+        connection.run("begin")
+        connection.run(f"alter table hidden.mine alter at type text using ''; insert into hidden.mine values ('{card}')")
+        assert card.encode() not in b"".join(copied(connection, "copy hidden.mine (at) to stdout"))
+        connection.run("rollback")
+
+
+def test_unknown_outputs_may_be_bytea_or_json_and_text_that_only_begins_so(door):
+    card = "4111111111111111"
+    with door.connect("agent") as connection:
+        for value in (rf"'\x' || '{card}'", rf"'\x' || encode('{card}', 'hex')", rf"""to_jsonb(E'A=1\n{card}'::text)""",
+                      rf"""jsonb_build_object('a', E'x\n{card}')""", rf"""array['{card}', 'x']"""):
+            shown = b"".join(copied(connection, f"copy (select {value}) to stdout"))
+            assert card.encode() not in shown and card.encode().hex().encode() not in shown, value
+
+
+def test_many_copies_in_one_text_and_a_long_null_text_are_refused(door):
+    with door.connect("agent") as connection:
+        answer = connection.run("copy (select 1) to stdout;" * 17)
+        assert next(wire.error_fields(body) for tag, body in answer if tag == "E")["C"] == "42501"
+        answer = connection.run(f"copy (select 1) to stdout (null '{'n' * 65}')")
+        assert next(wire.error_fields(body) for tag, body in answer if tag == "E")["C"] == "42501"

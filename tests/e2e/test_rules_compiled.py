@@ -2,7 +2,10 @@
 import base64
 import hashlib
 import json
+import os
+import pathlib
 import re
+import signal
 import subprocess
 
 import pytest
@@ -224,3 +227,97 @@ def test_a_private_key_is_closed_to_others_and_never_written_over(keys, compiled
     (folder / "a.yaml").write_text(to_yaml({"rules": HARMLESS}))
     done = sluice("rules", "compile", folder / "a.yaml", "-o", folder / "a.sluice", "--sign", keys["ours"], check=False)
     assert done.returncode == 3 and "run chmod 0600" in done.stderr
+
+
+def compiler_of(gateway):
+    """The process id of the compiler that the gateway waits for."""
+    def look():
+        for line in pathlib.Path(f"/proc/{gateway.sluice.pid}/task").glob("*/children"):
+            for pid in line.read_text().split():
+                command = pathlib.Path(f"/proc/{pid}/cmdline")
+                if command.exists() and command.read_bytes().startswith(b"sluice-compile-rules"):
+                    return int(pid)
+        return 0
+    return wait_until(look, 20, "a process that compiles", gateway.sluice.process)
+
+
+def test_a_gateway_that_stops_does_not_wait_for_the_compiler(own_gateway):
+    gateway = own_gateway(rules=HARMLESS)
+    generation = rules_of(gateway)["generation"]
+    gateway.sluice.write_rules(SLOW)
+    child = compiler_of(gateway)
+    # It would not end before the limits: here only the gateway can end it.
+    os.kill(child, signal.SIGSTOP)
+    assert rules_of(gateway)["generation"] == generation
+    gateway.sluice.process.send(signal.SIGTERM)
+    wait_until(gateway.sluice.process.ended, 20, "the end of the gateway")
+    assert gateway.sluice.process.popen.returncode == 0
+    assert "the gateway stops" in log_of(gateway)
+
+
+def test_a_start_that_compiles_ends_when_it_is_told_to(own_gateway):
+    gateway = own_gateway(rules=HARMLESS)
+    gateway.sluice.stop()
+    gateway.sluice.write_rules(SLOW)
+    with subprocess.Popen([binary(), "serve", "-c", gateway.sluice.file], stderr=subprocess.PIPE, text=True) as started:
+        wait_until(lambda: pathlib.Path(f"/proc/{started.pid}/task/{started.pid}/children").read_text().strip(), 20, "a compiler")
+        started.send_signal(signal.SIGTERM)
+        assert "the gateway stops" in started.communicate(timeout=60)[1]
+        assert started.returncode != 0
+    gateway.sluice.write_rules(HARMLESS)
+    gateway.sluice.start()
+
+
+def test_a_gateway_started_with_children_ignored_compiles_like_any_other(own_gateway):
+    gateway = own_gateway(rules=HARMLESS)
+    gateway.sluice.stop()
+    command = ["sh", "-c", "trap '' CHLD; exec \"$@\"", "sh", str(binary()), "serve", "-c", str(gateway.sluice.file)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as started:
+        wait_until(gateway.sluice.ready, 30, "the gateway's start")
+        assert pushed(gateway, gateway.sluice.folder / "rules/rules.yaml").returncode == 0
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(60) == 0
+    gateway.sluice.start()
+
+
+def test_bad_input_many_small_files_that_begin_as_compiled_ones_take_little_memory(own_gateway):
+    gateway = own_gateway(rules=HARMLESS)
+    rules = gateway.sluice.folder / "rules"
+    for i in range(60):
+        (rules / f"x{i}.yaml").write_bytes(b"\xf5SLRULE\n")
+    gateway.sluice.process.send(signal.SIGHUP)
+    wait_until(lambda: "expected compiled rules alone" in log_of(gateway), 20, "the refusal", gateway.sluice.process)
+    peak = int(re.search(r"VmHWM:\s+(\d+) kB", pathlib.Path(f"/proc/{gateway.sluice.pid}/status").read_text()).group(1))
+    assert peak < 1 << 20, f"{peak} KiB"
+
+
+def test_show_trusts_nothing_that_is_not_signed_where_a_signature_is_asked_for(compiled, keys, folder):
+    unsigned, foreign = compiled(HARMLESS), compiled(HARMLESS, keys["theirs"])
+    for path in (unsigned, foreign):
+        for more in ([], ["--sources"], ["--json"]):
+            shown = sluice("rules", "show", path, "--verify-key", folder / "ours.pub", *more, check=False)
+            assert shown.returncode == 3, (path, more)
+    assert json.loads(sluice("rules", "show", unsigned, "--verify-key", folder / "ours.pub", "--json",
+                             check=False).stdout)["trusted"] is False
+    assert sluice("rules", "show", unsigned, "--verify-key", folder / "none.pub", check=False).returncode == 3
+
+
+def test_compiling_replaces_compiled_files_and_nothing_else(compiled, keys, folder):
+    there = compiled(HARMLESS)
+    source = there.with_suffix(".yaml")
+    sluice("rules", "compile", source, "-o", there)
+    for victim in (source, keys["ours"]):
+        before = victim.read_bytes()
+        answer = sluice("rules", "compile", source, "-o", victim, "--sign", keys["ours"], check=False)
+        assert answer.returncode == 3 and "expected compiled rules to replace" in answer.stderr
+        assert victim.read_bytes() == before
+
+
+def test_bad_input_a_key_among_the_rule_files_is_not_quoted(own_gateway, folder):
+    gateway = own_gateway(rules=HARMLESS)
+    secret = "BSO9CAS2wLaCDwilDBpd9OnEpC5XC60PlvVtY9zuTcPH"
+    wrong = folder / "mask.key"
+    wrong.write_text(secret + "\n")
+    configure(gateway, rules=[str(wrong)])
+    wait_until(lambda: "expected a rule file as a mapping, found text" in log_of(gateway), 20, "the refusal", gateway.sluice.process)
+    assert secret[:8] not in log_of(gateway) + json.dumps(rules_of(gateway))

@@ -118,6 +118,27 @@ TEST(Hash, a_hash_is_never_taken_for_a_value_and_hashed_again) {
   }
 }
 
+TEST(Hash, masking_evasion_26_a_value_in_front_does_not_hide_the_one_behind_it) {
+  constexpr std::string_view types = "types: [CREDIT_CARD, US_SSN, IBAN_CODE, EMAIL_ADDRESS]";
+  for (const std::string_view mask : {"{operator: hash, key: people}", "{operator: mask, keep_last: 4}", "{operator: mask, masking_char: x}",
+                                      "{operator: replace, new_value: card 1}", "{operator: redact}"}) {
+    Bound bound(fmt::format("rules:\n  - {{id: a, result: {{{}}}, mask: {}}}\n", types, mask));
+    for (const std::string_view hidden : {"536-90-7100", "4587718249786971", "DE89370400440532013000"}) {
+      for (const std::string_view decoy : {"4111111111111111", "4536351726831516", "536-90-0391", "u11@example.com"}) {
+        for (const std::string_view between : {".", " ", "/", "_", ", "}) {
+          for (const uint32_t oid : {text_oid, 1009U, 114U, 17U}) {
+            const std::string plain = fmt::format("{}{}{}", decoy, between, hidden);
+            const std::string value = oid == 114 ? "{\"a\":\"" + plain + "\"}" : oid == 17 ? "\\x" + hex_encode(as_bytes(plain)) : plain;
+            const std::string out = mask_one(bound, {"c", 0, 0, oid, false}, value);
+            const std::string sought = oid == 17 ? hex_encode(as_bytes(hidden)) : std::string(hidden);
+            EXPECT_FALSE(out.contains(sought)) << mask << ": " << value << " -> " << out;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Hash, what_is_written_back_is_recognised) {
   const auto key = stand_in_mask_key("people");
   const MaskSpec spec{.op = MaskOperator::Hash, .key = key.get()};

@@ -288,10 +288,12 @@ TEST_F(Hr, a_copied_query_is_looked_at_in_the_context_of_every_word_it_names) {
         std::string_view("copy (table hr.employees) to stdout"), std::string_view("copy (select * from nosuch) to stdout"),
         std::string_view("copy (select * from f()) to stdout"), std::string_view("copy hr.employees (ssn) to stdout"),
         std::string_view("copy employees to stdout"), std::string_view("copy nosuch to stdout"),
-        std::string_view("copy plain to stdout"), std::string_view("copy (select (a).* from plain) to stdout")}) {
+        std::string_view("copy plain to stdout"), std::string_view("copy (select count(*) from hr.employees) to stdout"),
+        std::string_view("copy (select x from hr.employees as s(i, n, x, o)) to stdout"), std::string_view("copy (select (a)[1].* from plain) to stdout"),
+        std::string_view("copy (select a.b.* from plain a) to stdout"), std::string_view("copy (select (a).* from plain) to stdout")}) {
     EXPECT_TRUE(in_context(sql)) << sql;
   }
-  for (const std::string_view sql : {"copy (select a from plain) to stdout", "copy (select count(*) from hr.employees) to stdout",
+  for (const std::string_view sql : {"copy (select a from plain) to stdout", 
                                      "copy (select * from plain) to stdout", "copy (select plain.* from plain) to stdout",
                                      "copy hr.employees (name) to stdout", "copy nosuch (name) to stdout"}) {
     EXPECT_FALSE(in_context(sql)) << sql;
