@@ -29,7 +29,9 @@ constexpr std::string_view many_hint = "Send them one after the other.";
 // True: some output may have a name that is neither in the text nor that of a column of what it reads. So have the
 // fields of a composite value, whose type is no relation of the text.
 bool names_fields(std::string_view canonical) {
-  const auto is_name = [](char c) { return c == '_' || c == '"' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c & 0x80) != 0; };
+  const auto is_name = [](char c) {
+    return c == '_' || c == '"' || c == '$' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || static_cast<uint8_t>(c) >= 0x80;
+  };
   for (size_t at = canonical.find('*'); at != std::string_view::npos; at = canonical.find('*', at + 1)) {
     const auto before = canonical.substr(0, at).find_last_not_of(' ');
     if (before == std::string_view::npos || canonical[before] != '.') continue;

@@ -15,7 +15,8 @@ namespace sluice::cli {
 inline constexpr std::string_view compile_child_name = "sluice-compile-rules";
 
 /// What compile() of the same sources and context takes as CompileContext::stored. Waits for the process: at most
-/// wall_clock_factor times the limit on time, and no longer than until `cancel` (-1: none) can be read from. Errors are those of compile(), or say which limit was met and what to do.
+/// wall_clock_factor times the limit on time, and no longer than until `cancel` (-1: none) can be read from. Errors are
+/// those of compile(), or say which limit was met and what to do.
 [[nodiscard]] Expected<rules::StoredDatabases> compile_in_child(std::span<const rules::SourceFile> sources,
                                                                 const rules::CompileContext& context,
                                                                 const CompileLimits& limits, int cancel);

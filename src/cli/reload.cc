@@ -108,7 +108,7 @@ Reloader::Reloader(Started started, DataPlane& data_plane, LogSink& log)
   thread_ = std::thread([this] { run(); });
 }
 
-void Reloader::cancel() {
+void Reloader::cancel() const {
   const uint64_t one = 1;
   (void)!::write(cancel_, &one, sizeof one);
 }

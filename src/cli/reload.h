@@ -69,7 +69,7 @@ class Reloader {
   [[nodiscard]] Expected<PushResult> rollback(bool revoke);
 
   /// The gateway stops: a compiler that is under way ends, and what it was to make is not published.
-  void cancel();
+  void cancel() const;
 
   [[nodiscard]] control::RulesStatus status() const;
   [[nodiscard]] uint64_t access_subjects() const { return access_subjects_.load(); }

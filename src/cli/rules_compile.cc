@@ -85,7 +85,8 @@ int compile(const CompileOptions& o) {
   // A slip must not cost somebody's rules, nor a key.
   const auto there = control::stamp_of(o.out);
   if (there.size > 0 && !rules::is_artefact(control::read_beginning(o.out, rules::artefact_magic.size()))) {
-    return complain(BadConfig, fmt::format("{}: expected compiled rules to replace, found another file: give -o another name", printable(o.out)));
+    return complain(BadConfig, fmt::format("{}: expected compiled rules to replace, found another file: give -o another name",
+                                           printable(o.out)));
   }
   if (auto done = write_file(o.out, as_text(*bytes), public_mode, Existing::Replace); !done) {
     return complain(Failed, done.error().message);
